@@ -1,0 +1,62 @@
+"""Everything a plugin author imports. What is not here may change without notice."""
+
+from attar.api.context import Answer, Context, Message, Retry, RowError, Usage
+from attar.api.hooks import Hooks, hookimpl
+from attar.api.refs import ModelRef, PromptPart, PromptRef, PromptText, Runtime, SchemaRef, StepRef
+from attar.api.rows import EMPTY, BatchResult, Drop, Json, Key, New, Reject, Row, RowSet, Verdict
+from attar.api.steps import (
+    BatchSource,
+    Config,
+    ConfigProblem,
+    DatasetStep,
+    Judge,
+    MergeStep,
+    RowStep,
+    Sink,
+    Source,
+    Step,
+)
+from attar.api.types import Columns, ParsedType, Type, nullable, parse_type
+
+__all__ = [
+    "EMPTY",
+    "Answer",
+    "BatchResult",
+    "BatchSource",
+    "Columns",
+    "Config",
+    "ConfigProblem",
+    "Context",
+    "DatasetStep",
+    "Drop",
+    "Hooks",
+    "Json",
+    "Judge",
+    "Key",
+    "MergeStep",
+    "Message",
+    "ModelRef",
+    "New",
+    "ParsedType",
+    "PromptPart",
+    "PromptRef",
+    "PromptText",
+    "Reject",
+    "Retry",
+    "Row",
+    "RowError",
+    "RowSet",
+    "RowStep",
+    "Runtime",
+    "SchemaRef",
+    "Sink",
+    "Source",
+    "Step",
+    "StepRef",
+    "Type",
+    "Usage",
+    "Verdict",
+    "hookimpl",
+    "nullable",
+    "parse_type",
+]

@@ -1,0 +1,181 @@
+"""The kinds of step a plugin can bring. The engine builds a step once per process from its validated config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from attar.api.context import Context
+from attar.api.rows import BatchResult, Drop, Key, New, Reject, Row, RowSet, Verdict
+from attar.api.types import Columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Config(BaseModel):
+    """Base of every step's config: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class ConfigProblem(Exception):
+    """A mistake in a step's config that pydantic cannot see. Raised by `reads`, `writes` or `check`; becomes a Diagnostic.
+
+    Args:
+        field: path into the config (`("columns", "text")`), used to find line and column in the recipe.
+        message: what was found and what was expected.
+        help: what to do next.
+        code: `E3xx` by default; column mistakes use `E5xx`.
+    """
+
+    def __init__(self, field: Sequence[str | int], message: str, help: str = "", code: str = "E310") -> None:
+        super().__init__(message)
+        self.field = tuple(field)
+        self.message = message
+        self.help = help
+        self.code = code
+
+
+C = TypeVar("C", bound=BaseModel)
+
+
+class Step(Generic[C]):
+    """What all kinds share.
+
+    Attributes:
+        Config: pydantic model of `with:` and of the step-level references; a field annotated Runtime() is left out of
+            fingerprints.
+        version: raised when the output changes for the same config.
+        blocking: True runs `apply` (then a plain function) in a thread pool.
+        provides: names this step adds to its prompts besides the row's columns (`criteria`), for validation.
+        name: the step's name in the recipe, set by the engine before `reads` is called.
+    """
+
+    Config: ClassVar[type[BaseModel]]
+    version: ClassVar[int] = 1
+    blocking: ClassVar[bool] = False
+    provides: ClassVar[frozenset[str]] = frozenset()
+    name: str = ""
+
+    def __init__(self, config: C) -> None:
+        """No I/O; the step must pickle."""
+        self.config = config
+
+    def reads(self, incoming: Columns) -> Columns:
+        """Columns this step needs, with the types it expects ("any" where it does not care). Prompt variables are
+        checked by the engine and need not be listed."""
+        return {}
+
+    def writes(self, incoming: Columns) -> Columns:
+        """All columns that leave the step. A source may read its first records here to infer types.
+
+        Raises:
+            ConfigProblem: the config does not fit `incoming`, or a file it names cannot be read.
+        """
+        return dict(incoming)
+
+    def check(self, incoming: Columns) -> Iterator[ConfigProblem]:
+        """Yields every further mistake that can be found without running."""
+        return iter(())
+
+
+class Source(Step[C]):
+    """Makes rows. Addressable: any slice can be made without the rest.
+
+    `fills` is True where each row is a promise that a finished row will come of it (slots): what is missing at the end
+    is reported and exits 1. `inputs()` lists files whose bytes decide the output; their digests enter the fingerprint.
+    """
+
+    fills: ClassVar[bool] = False
+
+    def inputs(self) -> Sequence[str]:
+        """Paths or URLs this source reads; empty for a source that reads nothing."""
+        return ()
+
+    def count(self, ctx: Context) -> int | None:
+        """How many records there are (bad ones too), or None if only reading tells (then one shard reads all)."""
+        return None
+
+    def rows(self, start: int, stop: int | None, ctx: Context) -> Iterator[tuple[Key, Mapping[str, Any] | Reject]]:
+        """Records start ≤ i < stop with their keys. A record that cannot be read is a Reject: it is dead-lettered."""
+        raise NotImplementedError
+
+    def redraw(self, row: Row, ctx: Context) -> Mapping[str, Any]:
+        """Another draw for the same row (ctx.retry.attempt tells which). Only sources that implement it can be retried."""
+        raise NotImplementedError
+
+    @classmethod
+    def can_redraw(cls) -> bool:
+        return cls.redraw is not Source.redraw
+
+
+class BatchSource(Source[C]):
+    """A source that can also hand out Arrow batches, for bulk work without models."""
+
+    def batches(
+        self, start: int, stop: int | None, ctx: Context
+    ) -> Iterator[tuple[list[Key], pa.RecordBatch, dict[int, Reject]]]:
+        """Keys, columns and bad records (position in the batch → Reject) of consecutive records. Bad positions hold nulls."""
+        raise NotImplementedError
+
+
+class RowStep(Step[C]):
+    """Handles one row at a time. `expands` True: `apply` returns a list, one mapping per child row."""
+
+    expands: ClassVar[bool] = False
+
+    async def apply(self, row: Row, ctx: Context) -> Mapping[str, Any] | Reject | list[Mapping[str, Any]]:
+        """New or changed columns (merged into the row, then cut to `writes`), or a Reject, or the children."""
+        raise NotImplementedError
+
+    def apply_batch(self, batch: pa.RecordBatch, ctx: Context) -> BatchResult:
+        """Optional: the same as `apply` for many rows at once, for steps that never call `ctx`'s async methods."""
+        raise NotImplementedError
+
+    @classmethod
+    def can_batch(cls) -> bool:
+        return cls.apply_batch is not RowStep.apply_batch
+
+
+class Judge(Step[C]):
+    """Passes or fails a row. Writes one struct column named after the step: `outcome, code, scores, feedback`."""
+
+    async def judge(self, row: Row, ctx: Context) -> Verdict:
+        raise NotImplementedError
+
+    def score_names(self) -> Sequence[str]:
+        """Names of the scores a verdict carries, in order; they become the struct's `scores` fields."""
+        return ()
+
+    def writes(self, incoming: Columns) -> Columns:
+        scores = ",".join(f"{name}:float?" for name in self.score_names())
+        fields = "outcome:string,code:string?,feedback:string?" + (f",scores:struct<{scores}>" if scores else "")
+        return {**incoming, self.name: f"struct<{fields}>"}
+
+
+class DatasetStep(Step[C]):
+    """Needs all rows at once. Every input row must come out as a Row, a Drop or a parent of a New."""
+
+    def apply(self, rows: RowSet, ctx: Context) -> Iterator[Row | Drop | New]:
+        raise NotImplementedError
+
+
+class MergeStep(Step[C]):
+    """A dataset step with several inputs (`from: [a, b]`), as union and join are. The same accounting holds."""
+
+    def merged(self, incoming: Mapping[str, Columns]) -> Columns:
+        """Columns that leave, from the columns of each input by step name (replaces `writes`)."""
+        raise NotImplementedError
+
+    def merge(self, inputs: Mapping[str, RowSet], ctx: Context) -> Iterator[Row | Drop | New]:
+        raise NotImplementedError
+
+
+class Sink(Step[C]):
+    """Writes rows somewhere. What it writes into `ctx.out` is published as a whole in the run directory."""
+
+    def write(self, rows: RowSet, ctx: Context) -> None:
+        raise NotImplementedError

@@ -1,0 +1,5 @@
+"""Diagnostics: what went wrong for a user, as data, and how it is shown."""
+
+from attar.errors.diagnostic import AttarError, Diagnostic, Severity, Span, fail
+
+__all__ = ["AttarError", "Diagnostic", "Severity", "Span", "fail"]

@@ -1,0 +1,171 @@
+"""The recipe language as pydantic models: the single source of `schemas/recipe.schema.json`.
+
+Every field is classified: `Identity` fields decide what the data is; `Operational` ones cannot change it. A test fails
+until a new field is classified.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Operational:
+    """Marks a field that cannot change the data (speed, money, wording for people); all others are identity."""
+
+    __slots__ = ()
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Sampling(Model):
+    """Sampling parameters, sent with each request; unknown names are errors."""
+
+    temperature: float | None = Field(None, ge=0, le=5)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=-1)
+    min_p: float | None = Field(None, ge=0, le=1)
+    max_tokens: int | None = Field(None, ge=1)
+    min_tokens: int | None = Field(None, ge=0)
+    stop: str | list[str] | None = None
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    repetition_penalty: float | None = Field(None, gt=0)
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+
+
+class Prices(Model):
+    """Money per million tokens, and where the figures come from."""
+
+    input: float = Field(0, ge=0)
+    output: float = Field(0, ge=0)
+    currency: str = "USD"
+    source: str = Field(..., min_length=1, description="where and when these prices were published")
+
+
+class Throughput(Model):
+    """Output tokens per second of one GPU with this model, and where the figure comes from."""
+
+    tokens_per_second: float = Field(..., gt=0)
+    source: str = Field(..., min_length=1)
+
+
+class Endpoint(Model):
+    """Where a served model is reached. `url` and `key` may be `${env.NAME}`; they are never stored."""
+
+    url: str | None = None
+    key: str | None = None
+    verify_tls: bool = True
+    ca_file: str | None = None
+    timeout: float = Field(600, gt=0, description="seconds for one request")
+    headers: dict[str, str] = Field(default_factory=dict)
+
+
+class ModelSpec(Model):
+    """One entry of `models:`, after `extends`."""
+
+    extends: str | None = None
+    model: str | None = Field(
+        None, description="name the server knows the model by; a hub repository or a folder for vllm"
+    )
+    revision: str | None = None
+    backend: Annotated[str, Operational()] = "auto"
+    endpoint: Annotated[Endpoint, Operational()] = Endpoint()
+    serve: Annotated[dict[str, str | int | float | bool | None], Operational()] = Field(
+        default_factory=dict, description="flags of the server, for backend vllm"
+    )
+    sampling: Sampling = Sampling()
+    in_flight: Annotated[int, Operational()] = Field(256, ge=1, description="requests in flight on this model's server")
+    send_seed: bool = True
+    max_context: int | None = Field(None, ge=1, description="tokens; prompts longer than this are `too_long`")
+    prices: Annotated[Prices | None, Operational()] = None
+    throughput: Annotated[Throughput | None, Operational()] = None
+
+
+class Param(Model):
+    """A typed parameter, set with `-p name=value`."""
+
+    type: Literal["string", "int", "float", "bool", "path", "list"] = "string"
+    default: Any = None
+    required: bool = False
+    min: float | None = None
+    max: float | None = None
+    choices: list[Any] | None = None
+    help: str = ""
+
+
+class OnFail(Model):
+    """What happens to a row that a judge fails."""
+
+    retry: str | None = Field(None, description="the step to which the row returns: an ancestor in the same stage")
+    attempts: int = Field(3, ge=1, le=100, description="counts the first try")
+    feedback: bool = True
+    avoid: str | None = Field(None, description="column whose earlier values prompts see as retry.avoid")
+    then: Literal["drop", "review", "keep_last", "keep_best", "fail"] = "drop"
+    format_attempts: int = Field(
+        2, ge=1, le=20, description="times the judge is asked while its answer cannot be parsed"
+    )
+
+
+RefValue = str | dict[str, Any]
+
+
+class StepSpec(Model):
+    """One entry of `steps:`."""
+
+    use: str
+    from_: str | list[str] | None = Field(None, alias="from")
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
+    when: str | None = None
+    on_fail: OnFail | None = None
+    model: str | None = None
+    prompt: RefValue | None = None
+    output: RefValue | None = None
+    index: str | None = None
+
+
+class Repeat(Model):
+    times: int | str = Field(..., description="how often; may be ${params.x}")
+    steps: dict[str, StepSpec]
+
+
+class RepeatSpec(Model):
+    """An entry of `steps:` that unrolls a chain of steps."""
+
+    repeat: Repeat
+    from_: str | list[str] | None = Field(None, alias="from")
+
+
+class Include(Model):
+    """Another recipe's steps under a namespace."""
+
+    file: str
+    as_: str = Field(..., alias="as", pattern=r"^[a-z][a-z0-9_]*$")
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="values for its params")
+
+
+class OutputSpec(Model):
+    """One dataset the run leaves."""
+
+    from_: str = Field(..., alias="from")
+    format: str = "parquet"
+    min_rows: Annotated[int | str | None, Operational()] = None
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
+
+
+class Recipe(Model):
+    """A recipe file."""
+
+    attar: Literal[1]
+    name: str = Field(..., pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    description: Annotated[str, Operational()] = ""
+    seed: int = Field(0, ge=0, lt=2**63)
+    params: dict[str, Param] = Field(default_factory=dict)
+    models: dict[str, ModelSpec] = Field(default_factory=dict)
+    include: list[Include] | Include = Field(default_factory=list)
+    steps: dict[str, StepSpec | RepeatSpec]
+    outputs: dict[str, OutputSpec]
