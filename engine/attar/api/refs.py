@@ -32,7 +32,7 @@ class StepRef(_NameRef):
 
 
 class Runtime:
-    """Marks a Config field that cannot change the output: `workers: Annotated[int, Runtime()] = 4`. Left out of fingerprints."""
+    """Marks a Config field that cannot change the output (`threads: Annotated[int, Runtime()] = 4`): no fingerprint."""
 
     __slots__ = ()
 

@@ -75,7 +75,7 @@ class BatchResult(NamedTuple):
 
     Attributes:
         columns: arrays of length n, added to or replacing the batch's columns.
-        reject: string array of length n, a reason code where the row is rejected and null where it stays; None = all stay.
+        reject: string array of length n, a reason code where a row is rejected, null where it stays; None = all stay.
     """
 
     columns: Mapping[str, pa.Array]

@@ -22,7 +22,7 @@ class Config(BaseModel):
 
 
 class ConfigProblem(Exception):
-    """A mistake in a step's config that pydantic cannot see. Raised by `reads`, `writes` or `check`; becomes a Diagnostic.
+    """A mistake in a step's config that pydantic cannot see; raised by `reads`, `writes` or `check`, made a Diagnostic.
 
     Args:
         field: path into the config (`("columns", "text")`), used to find line and column in the recipe.
@@ -51,7 +51,8 @@ class Step(Generic[C]):
         version: raised when the output changes for the same config.
         blocking: True runs `apply` (then a plain function) in a thread pool.
         provides: names this step adds to its prompts besides the row's columns (`criteria`), for validation.
-        name: the step's name in the recipe, set by the engine before `reads` is called.
+        name: the step's full name in the recipe, set by the engine before `reads` is called.
+        rewrites: columns an earlier round of the same step wrote, which this one may write again; set by the engine.
     """
 
     Config: ClassVar[type[BaseModel]]
@@ -59,10 +60,32 @@ class Step(Generic[C]):
     blocking: ClassVar[bool] = False
     provides: ClassVar[frozenset[str]] = frozenset()
     name: str = ""
+    rewrites: frozenset[str] = frozenset()
 
     def __init__(self, config: C) -> None:
         """No I/O; the step must pickle."""
         self.config = config
+
+    @property
+    def short_name(self) -> str:
+        """The name without namespace and round: what the step's default column is called."""
+        return self.name.rpartition(".")[2]
+
+    def add(self, incoming: Columns, new: Columns, field: Sequence[str | int] = ()) -> Columns:
+        """`incoming` with `new` columns; the usual body of `writes`.
+
+        Raises:
+            ConfigProblem: E502, a new column exists already (and is not one an earlier round of a repeat wrote).
+        """
+        for column in new:
+            if column in incoming and column not in self.rewrites:
+                raise ConfigProblem(
+                    field,
+                    f"column {column!r} is written twice: it already arrives at step {self.name!r}",
+                    "rename the step or its output, or drop the older column before (std.select)",
+                    code="E502",
+                )
+        return {**incoming, **new}
 
     def reads(self, incoming: Columns) -> Columns:
         """Columns this step needs, with the types it expects ("any" where it does not care). Prompt variables are
@@ -104,7 +127,7 @@ class Source(Step[C]):
         raise NotImplementedError
 
     def redraw(self, row: Row, ctx: Context) -> Mapping[str, Any]:
-        """Another draw for the same row (ctx.retry.attempt tells which). Only sources that implement it can be retried."""
+        """Another draw for the same row; ctx.retry.attempt tells which. Only sources that implement it can be retried."""
         raise NotImplementedError
 
     @classmethod
@@ -153,7 +176,7 @@ class Judge(Step[C]):
     def writes(self, incoming: Columns) -> Columns:
         scores = ",".join(f"{name}:float?" for name in self.score_names())
         fields = "outcome:string,code:string?,feedback:string?" + (f",scores:struct<{scores}>" if scores else "")
-        return {**incoming, self.name: f"struct<{fields}>"}
+        return self.add(incoming, {self.short_name: f"struct<{fields}>"})
 
 
 class DatasetStep(Step[C]):

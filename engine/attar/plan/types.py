@@ -26,8 +26,8 @@ class PlannedStep:
         scope: row steps with the same scope handle the same row id; the scope's name is that of the step that
             made the row (the stage's input step, or the expanding step).
         side: names of steps whose finished output it reads, by StepRef field.
-        retry_region: for a judge with `on_fail.retry`: names of the steps that run again, target first, this judge last,
-            in topological order. Empty otherwise.
+        retry_region: for a judge with `on_fail.retry`: names of the steps that run again, target first, this judge
+            last, in topological order. Empty otherwise.
         fingerprint: hex; covers all that decides this step's output and that of those before it.
         models: names of models it uses.
     """

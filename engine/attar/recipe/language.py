@@ -69,9 +69,7 @@ class ModelSpec(Model):
     """One entry of `models:`, after `extends`."""
 
     extends: str | None = None
-    model: str | None = Field(
-        None, description="name the server knows the model by; a hub repository or a folder for vllm"
-    )
+    model: str | None = Field(None, description="the name the server knows; for vllm a hub repository or folder")
     revision: str | None = None
     backend: Annotated[str, Operational()] = "auto"
     endpoint: Annotated[Endpoint, Operational()] = Endpoint()
@@ -106,9 +104,7 @@ class OnFail(Model):
     feedback: bool = True
     avoid: str | None = Field(None, description="column whose earlier values prompts see as retry.avoid")
     then: Literal["drop", "review", "keep_last", "keep_best", "fail"] = "drop"
-    format_attempts: int = Field(
-        2, ge=1, le=20, description="times the judge is asked while its answer cannot be parsed"
-    )
+    format_attempts: int = Field(2, ge=1, le=20, description="times a judge is asked until it can be parsed")
 
 
 RefValue = str | dict[str, Any]

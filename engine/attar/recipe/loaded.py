@@ -35,7 +35,7 @@ class LoadedStep:
         refs: `model`, `prompt`, `output`, `index` as written, where given.
         file: the recipe file it was written in; relative paths are relative to this file's folder.
         path: its YAML path in that file.
-        rewrites: columns written by the same step of earlier rounds of its repeat may be written again.
+        rewrites: full names of the same step in earlier rounds of its repeat; what those wrote it may write again.
     """
 
     name: str
