@@ -1,0 +1,104 @@
+"""Arguments that several verbs share, and the way from a recipe file to a checked plan."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from attar.cli.endings import set_scene
+from attar.errors import AttarError, Diagnostic
+
+if TYPE_CHECKING:
+    from attar.plan.types import Plan
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _parse_params(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    params: dict[str, str] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise click.BadParameter(f"expected name=value, found {text!r}", ctx, param)
+        if name.strip() in params:
+            raise click.BadParameter(f"{name.strip()!r} is given twice", ctx, param)
+        params[name.strip()] = value
+    return params
+
+
+def recipe_argument(function: F) -> F:
+    """RECIPE: the file to work on."""
+    return click.argument("recipe", type=click.Path(path_type=Path))(function)
+
+
+def params_option(function: F) -> F:
+    """-p name=value, as often as needed."""
+    option = click.option(
+        "-p",
+        "--param",
+        "params",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=_parse_params,
+        help="Set a parameter of the recipe; paths are relative to the working directory. Repeatable.",
+    )
+    return option(function)
+
+
+def runs_option(function: F) -> F:
+    """--runs DIR: where runs are kept."""
+    option = click.option(
+        "--runs",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("runs"),
+        show_default=True,
+        help="The folder that holds all runs.",
+    )
+    return option(function)
+
+
+def json_option(help: str) -> Callable[[F], F]:
+    """--json, with its own word on what is printed."""
+    return click.option("--json", "as_json", is_flag=True, help=help)
+
+
+def check(
+    recipe: Path, params: Mapping[str, str], limit: int | None = None
+) -> tuple[Plan | None, Sequence[Diagnostic]]:
+    """Everything `validate` knows about a recipe. The plan is None where a diagnostic is an error."""
+    from attar import plan
+
+    return plan.check(recipe, params, limit=limit)
+
+
+def plan_or_refuse(recipe: Path, params: Mapping[str, str], limit: int | None, runs: Path) -> Plan:
+    """A plan free of errors; warnings are printed on stderr.
+
+    Raises:
+        AttarError: all diagnostics, warnings included, where one of them is an error.
+    """
+    plan, diagnostics = check(recipe, params, limit)
+    if plan is None or any(found.severity == "error" for found in diagnostics):
+        raise AttarError(list(diagnostics))
+    set_scene(runs / plan.recipe, plan.secrets)
+    if diagnostics:
+        from attar.errors import render
+
+        print(render(diagnostics, color=sys.stderr.isatty()), file=sys.stderr)
+    return plan
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout, readable by people too."""
+    import json
+
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 step`, `3 steps`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -1,0 +1,60 @@
+"""attar validate: every mistake in a recipe at once, without a model, a network or a heavy import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from attar.cli.common import check, count, json_option, params_option, print_json, recipe_argument
+from attar.errors import Diagnostic
+
+
+@click.command("validate")
+@recipe_argument
+@params_option
+@json_option("Print the diagnostics as one JSON document, for editors and CI.")
+def command(recipe: Path, params: Mapping[str, str], as_json: bool) -> int:
+    """Check a recipe: every mistake at once, before any model is called.
+
+    Exits 0 where the recipe can run, else 2. Warnings alone do not fail.
+    """
+    import sys
+
+    plan, diagnostics = check(recipe, params)
+    errors = sum(found.severity == "error" for found in diagnostics)
+    failed = plan is None or errors > 0
+    if as_json:
+        document: dict[str, Any] = {"ok": not failed, "file": str(recipe)}
+        if plan is not None:
+            document |= {"recipe": plan.recipe, "steps": len(plan.steps), "stages": len(plan.stages)}
+        document["diagnostics"] = [describe(found) for found in diagnostics]
+        print_json(document)
+        return 2 if failed else 0
+    if diagnostics:
+        from attar.errors import render
+
+        stream = sys.stderr
+        print(render(diagnostics, color=stream.isatty()), file=stream)
+    if failed:
+        return 2
+    assert plan is not None
+    warnings = len(diagnostics) - errors
+    also = f", {count(warnings, 'warning')}" if warnings else ""
+    print(f"OK {recipe}: {count(len(plan.steps), 'step')} in {count(len(plan.stages), 'stage')}{also}")
+    return 0
+
+
+def describe(found: Diagnostic) -> dict[str, Any]:
+    """A diagnostic as plain JSON; `line` and `column` count from 1 and are absent where there is no place."""
+    described: dict[str, Any] = {"code": found.code, "severity": found.severity, "message": found.message}
+    if found.span is not None:
+        described |= {
+            "file": found.span.file,
+            "line": found.span.line,
+            "column": found.span.column,
+            "end_column": found.span.end_column,
+        }
+    return described | {"help": found.help, "path": list(found.path)}
