@@ -57,7 +57,9 @@ class Classify(RowStep[ClassifyConfig]):
                     f"use: {', '.join(self.config.labels)}",
                 )
         if self.config.accept is not None and not self.config.accept:
-            yield ConfigProblem(("accept",), "accept is empty: every row would be rejected", "name a label, or remove it")
+            yield ConfigProblem(
+                ("accept",), "accept is empty: every row would be rejected", "name a label, or remove it"
+            )
 
     async def apply(self, row: Row, ctx: Context) -> Mapping[str, Any] | Reject:
         config = self.config

@@ -49,7 +49,8 @@ class RubricJudge(Judge[JudgeConfig]):
 
     Default rule: every `must` criterion reaches its threshold, and the mean of all scores, each put on a scale of 0 to
     1, is at least `mean_at_least`. `pass_if` replaces it: an expression over the scores' names and `mean`, `lowest`,
-    `must_pass`, `failed` (names). `review_if` may also use `agreement`, the share of the majority. Prompts read `criteria`, `rubric` and `answer_form` besides the row.
+    `must_pass`, `failed` (names). `review_if` may also use `agreement`, the share of the majority. Prompts read
+    `criteria`, `rubric` and `answer_form` besides the row.
 
     With `votes: n` the model is asked n times; each readable answer votes pass or fail by the same rule, and the
     majority of those decides; where it is split even, or no answer can be read, the verdict is `unparseable`, never a
