@@ -1,0 +1,147 @@
+"""Parquet files: their columns' types, and their rows from any record on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attar.api import ConfigProblem, ParsedType
+
+from ._files import DataFile, open_plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS = 8192
+
+
+def open_parquet(file: DataFile) -> Any:
+    """The file, opened.
+
+    Raises:
+        ConfigProblem: it is not a Parquet file, or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    raw = open_plain(file)
+    try:
+        return pq.ParquetFile(raw)
+    except (pa.ArrowInvalid, OSError) as error:
+        raw.close()
+        raise ConfigProblem(("path",), f"{file.name!r} is not a readable Parquet file: {error}", "", "E311") from None
+
+
+def count_rows(file: DataFile) -> int:
+    """Rows by the file's footer."""
+    with open_parquet(file) as opened:
+        return int(opened.metadata.num_rows)
+
+
+def columns_of(file: DataFile) -> dict[str, ParsedType | None]:
+    """Types by the file's schema; None for what no type of ours can hold. Nullable where the file's figures allow nulls."""
+    with open_parquet(file) as opened:
+        schema, metadata = opened.schema_arrow, opened.metadata
+        nulls = _null_counts(metadata)
+    result: dict[str, ParsedType | None] = {}
+    for field in schema:
+        kind = _kind(field.type)
+        null = field.nullable and nulls.get(field.name, 1) != 0
+        result[field.name] = kind._replace(nullable=null or kind.nullable) if kind else None
+    return result
+
+
+def _null_counts(metadata: Any) -> dict[str, int]:
+    """Nulls per flat column; a column without figures is left out."""
+    counts: dict[str, int] = {}
+    unknown = set()
+    for group in range(metadata.num_row_groups):
+        for place in range(metadata.num_columns):
+            column = metadata.row_group(group).column(place)
+            name = column.path_in_schema
+            if column.statistics is None or column.statistics.null_count is None or "." in name:
+                unknown.add(name)
+            else:
+                counts[name] = counts.get(name, 0) + column.statistics.null_count
+    return {name: count for name, count in counts.items() if name not in unknown}
+
+
+def _kind(kind: pa.DataType) -> ParsedType | None:
+    import pyarrow as pa
+
+    t = pa.types
+    if t.is_dictionary(kind):
+        return _kind(kind.value_type)
+    if t.is_string(kind) or t.is_large_string(kind) or t.is_string_view(kind):
+        return ParsedType("string")
+    if t.is_boolean(kind):
+        return ParsedType("bool")
+    if t.is_integer(kind):
+        return ParsedType("int")
+    if t.is_floating(kind):
+        return ParsedType("float")
+    if t.is_temporal(kind) or t.is_decimal(kind):
+        return ParsedType("string")
+    if t.is_null(kind):
+        return ParsedType("json", True)
+    if t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind):
+        item = _nested(kind.value_type)
+        return item and ParsedType("list", item=item._replace(nullable=True))
+    if t.is_struct(kind) and kind.num_fields:
+        fields = [(field.name, _nested(field.type)) for field in kind]
+        if all(item for _, item in fields):
+            return ParsedType("struct", fields=tuple((n, item._replace(nullable=True)) for n, item in fields if item))
+    return None
+
+
+def _nested(kind: pa.DataType) -> ParsedType | None:
+    import pyarrow as pa
+
+    inside = _kind(kind)
+    return None if pa.types.is_temporal(kind) or pa.types.is_decimal(kind) else inside
+
+
+def batches(
+    file: DataFile, begin: int, end: int | None, columns: Sequence[str] | None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Rows begin ≤ i < end as (number of the first, batch); dates, times and decimals as text."""
+    with open_parquet(file) as opened:
+        metadata, at, groups = opened.metadata, 0, []
+        first = None
+        for group in range(metadata.num_row_groups):
+            rows = metadata.row_group(group).num_rows
+            if at + rows > begin and (end is None or at < end):
+                groups.append(group)
+                first = at if first is None else first
+            at += rows
+        at = first or 0
+        names = None if columns is None else [c for c in columns if c in opened.schema_arrow.names]
+        if not groups:
+            return
+        for batch in opened.iter_batches(batch_size=ROWS, row_groups=groups, columns=names, use_threads=False):
+            low, high = max(begin - at, 0), batch.num_rows if end is None else min(end - at, batch.num_rows)
+            if low < high:
+                yield at + low, _readable(batch.slice(low, high - low))
+            at += batch.num_rows
+            if end is not None and at >= end:
+                return
+
+
+def _readable(batch: pa.RecordBatch) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    arrays, changed = [], False
+    for array in batch.columns:
+        kind = array.type
+        if pa.types.is_dictionary(kind):
+            array = array.dictionary_decode()
+        elif pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
+            array = array.cast(pa.string())
+        changed = changed or array.type is not kind
+        arrays.append(array)
+    return pa.record_batch(arrays, names=batch.schema.names) if changed else batch
+
+
+def to_records(batch: pa.RecordBatch) -> list[Any]:
+    """The batch as one dict per row."""
+    return list(batch.to_pylist())
