@@ -1,0 +1,264 @@
+"""The Context a step sees: prompts, model calls, random numbers, all tied to (step, row, attempt)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from attar.api import (
+    Answer,
+    Json,
+    Message,
+    ModelRef,
+    PromptRef,
+    PromptText,
+    Retry,
+    Row,
+    RowError,
+    RowSet,
+    SchemaRef,
+)
+from attar.identity import H, seed_of
+from attar.models import Call, ModelClient
+from attar.recipe.expressions import render
+
+if TYPE_CHECKING:
+    from attar.store.journal import Journal
+
+FIRST_TRY = Retry()
+
+
+class Facts(NamedTuple):
+    """What all contexts of one process share.
+
+    Attributes:
+        seed: the recipe's seed.
+        params: the recipe's params, as prompts see them.
+        client: None in steps that may not call models (sources, dataset steps, sinks).
+        journal: for effects; None where there are none.
+        tables: step → folder of its finished output.
+        scratch: folder shared by all ranks of the stage's source.
+    """
+
+    seed: int
+    params: Mapping[str, Any]
+    client: ModelClient | None
+    journal: Journal | None
+    tables: Mapping[str, Path]
+    scratch: Path
+
+
+class StepContext:
+    """Implements `attar.api.Context` for one call of one step.
+
+    `trail` gathers what the call cost and got: one small dict per answer, in call order.
+    """
+
+    __slots__ = (
+        "_facts",
+        "_last_prompt",
+        "_out",
+        "_rng",
+        "_side",
+        "ask",
+        "attempt",
+        "priority",
+        "retry",
+        "row_id",
+        "shortfalls",
+        "step",
+        "trail",
+    )
+
+    def __init__(
+        self,
+        facts: Facts,
+        step: str,
+        row_id: str = "",
+        attempt: int = 1,
+        retry: Retry = FIRST_TRY,
+        priority: int = 0,
+        side: Mapping[str, str] | None = None,
+        out: Path | None = None,
+    ) -> None:
+        self._facts = facts
+        self._last_prompt: tuple[str | None, Mapping[str, Any]] = (None, {})
+        self._out = out
+        self._rng: Random | None = None
+        self._side = side or {}
+        self.ask = 0  # how often a judge was asked before in this attempt without an answer that could be parsed
+        self.attempt = attempt
+        self.priority = priority
+        self.retry = retry
+        self.row_id = row_id
+        self.shortfalls: list[tuple[str, int]] = []
+        self.step = step
+        self.trail: list[dict[str, Any]] = []
+
+    # -- facts -------------------------------------------------------------------------------------------------
+
+    @property
+    def rng(self) -> Random:
+        if self._rng is None:
+            self._rng = Random(self.seed("rng"))
+        return self._rng
+
+    @property
+    def out(self) -> Path:
+        if self._out is None:
+            raise RuntimeError(f"step {self.step!r} is no sink: it has no output folder")
+        return self._out
+
+    @property
+    def scratch(self) -> Path:
+        return self._facts.scratch
+
+    def seed(self, key: str = "", sample: int = 0) -> int:
+        if self.ask:
+            key = f"{key}#ask{self.ask}"
+        return seed_of(self._facts.seed, self.step, self.row_id, self.attempt, key, sample)
+
+    def side(self, field: str) -> RowSet:
+        from attar.store.tables import StoredTable
+
+        return StoredTable(self._facts.tables[self._side[field]])
+
+    def shortfall(self, what: str, count: int) -> None:
+        self.shortfalls.append((what, count))
+
+    # -- prompts -----------------------------------------------------------------------------------------------
+
+    def messages(self, prompt: PromptRef, row: Row, **extra: Any) -> list[Message]:
+        text = _choose(prompt, prompt.texts, row)
+        variables = {**row, "retry": self.retry, "params": self._facts.params, **extra}
+        try:
+            messages: list[Message] = [
+                {"role": part.role, "content": render(part.text, variables)} for part in text.parts
+            ]
+        except Exception as error:
+            raise RowError("prompt", f"{text.file}: {error}") from error
+        self._last_prompt = (text.rehearse, {**variables, "extra": extra})
+        return messages
+
+    def schema(self, ref: SchemaRef | None, row: Row) -> Mapping[str, Any] | None:
+        if ref is None or not ref.schemas:
+            return None
+        schema: Mapping[str, Any] = _choose(ref, ref.schemas, row)
+        return schema
+
+    # -- models ------------------------------------------------------------------------------------------------
+
+    async def chat(
+        self,
+        model: ModelRef,
+        messages: Sequence[Message],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        key: str = "",
+        sample: int = 0,
+        sampling: Mapping[str, Any] | None = None,
+        rehearse: str | None = None,
+        variables: Mapping[str, Any] | None = None,
+        format_attempts: int = 2,
+    ) -> Answer:
+        known_rehearse, known_variables = self._last_prompt
+        call = Call(
+            protocol="chat",
+            model=str(model),
+            step=self.step,
+            row=self.row_id,
+            priority=self.priority,
+            messages=messages,
+            schema=schema,
+            sampling=sampling,
+            rehearse=rehearse if rehearse is not None else known_rehearse,
+            variables=variables if variables is not None else known_variables,
+        )
+
+        def seeds(k: int) -> int:
+            return self.seed(key if k == 0 else f"{key}#format{k}", sample)
+
+        answer = await self._client.chat(call, seeds, format_attempts)
+        self._note(model, answer)
+        return answer
+
+    async def complete(
+        self, model: ModelRef, prompt: str, *, key: str = "", sample: int = 0, sampling: Mapping[str, Any] | None = None
+    ) -> Answer:
+        call = Call(
+            protocol="completion",
+            model=str(model),
+            step=self.step,
+            row=self.row_id,
+            priority=self.priority,
+            prompt=prompt,
+            sampling=sampling,
+        )
+        answer = await self._client.complete(call, self.seed(key, sample))
+        self._note(model, answer)
+        return answer
+
+    async def embed(self, model: ModelRef, texts: Sequence[str], *, key: str = "") -> list[list[float]]:
+        call = Call(
+            protocol="embeddings",
+            model=str(model),
+            step=self.step,
+            row=self.row_id,
+            priority=self.priority,
+            texts=texts,
+        )
+        return await self._client.embed(call, self.seed(key))
+
+    async def logprobs(self, model: ModelRef, text: str, *, key: str = "") -> list[float]:
+        call = Call(
+            protocol="logprobs", model=str(model), step=self.step, row=self.row_id, priority=self.priority, prompt=text
+        )
+        return await self._client.logprobs(call, self.seed(key))
+
+    async def effect(self, key: str, fn: Callable[[], Awaitable[Json]]) -> Json:
+        journal = self._facts.journal
+        if journal is None:
+            raise RuntimeError(f"step {self.step!r} has no journal: effects belong to row steps and judges")
+        name = H("effect", self.step, self.row_id, self.attempt, key)
+        found = journal.get(name)
+        if found is not None:
+            return found["value"]
+        value = await fn()
+        journal.put(name, "effect", {"value": value})
+        return value
+
+    @property
+    def _client(self) -> ModelClient:
+        client = self._facts.client
+        if client is None:
+            raise RuntimeError(f"step {self.step!r} may not call models: only row steps and judges may")
+        return client
+
+    def _note(self, model: str, answer: Answer) -> None:
+        usage = answer.usage
+        note = {
+            "model": str(model),
+            "key": answer.key,
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "finish": answer.finish_reason,
+        }
+        if answer.repaired:
+            note["repaired"] = True
+        self.trail.append(note)
+
+
+def _choose(ref: PromptRef | SchemaRef, loaded: Mapping[str, Any], row: Row) -> Any:
+    if ref.by is None:
+        return loaded[""]
+    value = row[ref.by]
+    try:
+        return loaded[str(value)]
+    except KeyError:
+        expected = ", ".join(loaded)
+        raise RowError("prompt", f"no file for {ref.by} = {value!r}; there are files for {expected}") from None
+
+
+__all__ = ["FIRST_TRY", "Facts", "PromptText", "StepContext"]

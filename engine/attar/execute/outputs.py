@@ -1,0 +1,238 @@
+"""What a run leaves in its folder: datasets, provenance, the rows that did not make it, and the sums."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from attar import __version__
+from attar.api import Sink
+from attar.execute.context import Facts, StepContext
+from attar.execute.options import Interrupted, OnEvent
+from attar.execute.prepared import Prepared
+from attar.execute.process import asked_to_stop
+from attar.execute.ranks import OUTCOMES
+from attar.execute.running import add_usage
+from attar.store.digest import dataset_digest
+from attar.store.ledger import Ledger
+from attar.store.tables import StoredTable
+from attar.store.workspace import join_outcomes, publish_folder, write_parts
+
+PROVENANCE = pa.schema(
+    [
+        ("id", pa.string()),
+        ("step", pa.string()),
+        ("parents", pa.list_(pa.string())),
+        ("attempts", pa.int32()),
+        ("models", pa.list_(pa.string())),
+        ("rehearsal", pa.bool_()),
+        ("prompt_tokens", pa.int64()),
+        ("completion_tokens", pa.int64()),
+        ("requests", pa.list_(pa.string())),
+        ("history", pa.string()),
+    ]
+)
+FOLDER_OF = {"rejected": "rejected", "review": "review", "dead": "dead_letter"}
+
+
+def manifest(prepared: Prepared) -> dict[str, Any]:
+    """What was run, on what, with which versions. No times and no secrets: equal runs have equal manifests."""
+    plan = prepared.plan
+    return {
+        "attar": __version__,
+        "language": 1,
+        "recipe": plan.recipe,
+        "description": plan.description,
+        "file": plan.file.name,
+        "seed": plan.seed,
+        "limit": plan.limit,
+        "params": {
+            name: Path(value).name if name in _path_params(plan) else value for name, value in plan.params.items()
+        },
+        "digest": plan.digest,
+        "plugins": plan.plugins,
+        "models": {
+            name: {
+                "model": model.spec.model,
+                "revision": model.spec.revision,
+                "backend": model.kind,
+                "sampling": model.spec.sampling.model_dump(exclude_none=True),
+                "send_seed": model.spec.send_seed,
+            }
+            for name, model in prepared.served.items()
+        },
+        "steps": {
+            name: {"use": step.use, "from": list(step.inputs), "fingerprint": step.fingerprint, "columns": step.columns}
+            for name, step in plan.steps.items()
+        },
+        "stages": [{"steps": list(s.steps), "fingerprint": s.fingerprint} for s in plan.stages],
+    }
+
+
+def _path_params(plan: Any) -> frozenset[str]:
+    return frozenset(
+        name for name, value in plan.params.items() if isinstance(value, str) and Path(value).is_absolute()
+    )
+
+
+def publish(prepared: Prepared, on_event: OnEvent) -> dict[str, Any]:
+    """Writes datasets, provenance and outcomes into the run's folder, each as a whole or not at all."""
+    plan = prepared.plan
+    published: dict[str, Any] = {}
+    for output in plan.outputs.values():
+        if asked_to_stop():
+            raise Interrupted
+        rows = StoredTable(prepared.table(output.step))
+        final = prepared.run_folder / output.name
+        draft = _draft(prepared, output.name)
+        context = StepContext(
+            Facts(plan.seed, plan.params, None, None, {}, prepared.workspace.folder), output.name, out=draft
+        )
+        assert isinstance(output.sink, Sink)
+        output.sink.write(rows, context)
+        publish_folder(draft, final)
+        published[output.name] = {
+            "path": output.name,
+            "rows": len(rows),
+            "digest": dataset_digest(rows),
+            "min_rows": output.min_rows,
+            "format": output.format,
+        }
+    draft = _draft(prepared, "provenance")
+    write_parts(draft, PROVENANCE, _provenance(prepared))
+    publish_folder(draft, prepared.run_folder / "provenance")
+    for kind in OUTCOMES:
+        draft = _draft(prepared, FOLDER_OF[kind])
+        parts = [
+            part
+            for stage in plan.stages
+            for part in sorted((prepared.stage_folder(stage) / "out" / kind).glob("part-*"))
+        ]
+        join_outcomes(parts, draft)
+        publish_folder(draft, prepared.run_folder / FOLDER_OF[kind])
+    return published
+
+
+def _draft(prepared: Prepared, name: str) -> Path:
+    folder = prepared.run_folder / f".{name}.draft"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _provenance(prepared: Prepared) -> Iterator[pa.RecordBatch]:
+    rehearsed = {name for name, model in prepared.served.items() if model.kind == "rehearsal"}
+    for step in dict.fromkeys(output.step for output in prepared.plan.outputs.values()):
+        for stored in StoredTable(prepared.table(step)).batch_slice(0, None):
+            ids = stored.column("__id").to_pylist()
+            trails = [orjson.loads(trail) if trail else [] for trail in stored.column("__trail").to_pylist()]
+            asked = [[entry for entry in trail if "key" in entry] for trail in trails]
+            models = [sorted({entry["model"] for entry in entries}) for entries in asked]
+            columns = [
+                ids,
+                [step] * len(ids),
+                stored.column("__parents").to_pylist(),
+                [max((entry["attempt"] for entry in trail), default=1) for trail in trails],
+                models,
+                [any(model in rehearsed for model in names) for names in models],
+                [sum(entry["prompt_tokens"] for entry in entries) for entries in asked],
+                [sum(entry["completion_tokens"] for entry in entries) for entries in asked],
+                [[entry["key"] for entry in entries] for entries in asked],
+                [orjson.dumps(trail).decode() for trail in trails],
+            ]
+            arrays = [pa.array(values, kind.type) for values, kind in zip(columns, PROVENANCE, strict=True)]
+            yield pa.RecordBatch.from_arrays(arrays, schema=PROVENANCE)
+
+
+def summarise(prepared: Prepared, records: Sequence[Mapping[str, Any]], outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The sums of a run for results.json, with `unbalanced` and `short`: sentences that decide the exit code."""
+    ledger = Ledger()
+    usage: dict[str, dict[str, Any]] = {}
+    shortfalls: list[dict[str, Any]] = []
+    for record in records:
+        ledger.merge(Ledger.from_json(record["ledger"]))
+        add_usage(usage, record["usage"])
+        shortfalls += record["shortfalls"]
+    counted = ledger.to_json()
+    counts = {step: counted["counts"].get(step, _zero()) for step in prepared.plan.steps}
+    shortfalls += _unfilled(prepared, counts, outputs)
+    return {
+        "rehearsal": prepared.rehearsal,
+        "ledger": counts,
+        "reasons": counted["reasons"],
+        "usage": {step: _priced(prepared, step, used) for step, used in usage.items()},
+        "outputs": dict(outputs),
+        "shortfalls": shortfalls,
+        "backends": prepared.backends(),
+        "unbalanced": ledger.check(),
+        "short": _short(counts, outputs, shortfalls),
+    }
+
+
+def _zero() -> dict[str, int]:
+    return dict.fromkeys(("in", "accepted", "rejected", "review", "dead", "made", "retried", "passed_by"), 0)
+
+
+def _priced(prepared: Prepared, step: str, used: Mapping[str, Any]) -> dict[str, Any]:
+    models = prepared.plan.steps[step].models
+    priced = {"model": models[0] if models else "", **used, "cost": None, "currency": None}
+    priced.pop("in_flight", None)
+    spec = prepared.served[models[0]].spec if models else None
+    if spec is not None and spec.prices is not None and len(models) == 1:
+        prices = spec.prices
+        cost = used.get("prompt_tokens", 0) * prices.input + used.get("completion_tokens", 0) * prices.output
+        priced["cost"] = round(cost / 1e6, 6)
+        priced["currency"] = prices.currency
+    return priced
+
+
+def _unfilled(
+    prepared: Prepared, counts: Mapping[str, Mapping[str, int]], outputs: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Slots that were promised and did not come out, for sources whose rows are promises and no quota counts them."""
+    found: list[dict[str, Any]] = []
+    plan = prepared.plan
+    for name, planned in plan.steps.items():
+        if planned.kind != "source" or not getattr(planned.step, "fills", False) or not outputs:
+            continue
+        if any(step.use == "std.quota" for step in plan.steps.values()):
+            continue
+        lost = sum(counts[step][kind] for step in _below(prepared, name) for kind in ("rejected", "review", "dead"))
+        if lost:
+            found.append({"step": name, "what": "slots without a finished row", "count": lost})
+    return found
+
+
+def _below(prepared: Prepared, name: str) -> list[str]:
+    below = [name]
+    for step, planned in prepared.plan.steps.items():
+        if any(source in below for source in planned.inputs):
+            below.append(step)
+    return below
+
+
+def _short(
+    counts: Mapping[str, Mapping[str, int]], outputs: Mapping[str, Any], shortfalls: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    sentences: list[str] = []
+    dead = sum(count["dead"] for count in counts.values())
+    review = sum(count["review"] for count in counts.values())
+    if dead:
+        sentences.append(f"{dead} rows are dead letters (see dead_letter/)")
+    if review:
+        sentences.append(f"{review} rows await review (see review/)")
+    for missing in shortfalls:
+        sentences.append(f"{missing['count']} missing at {missing['step']}: {missing['what']}")
+    for name, output in outputs.items():
+        if output["rows"] == 0:
+            sentences.append(f"output {name!r} is empty")
+        elif output["min_rows"] is not None and output["rows"] < output["min_rows"]:
+            sentences.append(
+                f"output {name!r} has {output['rows']} rows, fewer than the {output['min_rows']} asked for"
+            )
+    return sentences

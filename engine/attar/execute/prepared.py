@@ -1,0 +1,117 @@
+"""What stands before a run starts: which backends serve the models, where everything goes, which stages can be reused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from attar.execute.options import OnEvent, RunOptions
+from attar.plan.types import Plan, Stage
+
+if TYPE_CHECKING:
+    from attar.models import ServedModel
+    from attar.store.workspace import Workspace
+
+RUN_NAME_DIGITS = 12
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A plan with its backends chosen and its folders named. `plan` is stamped: rehearsed and real data never mix."""
+
+    plan: Plan
+    served: Mapping[str, ServedModel]
+    workspace: Workspace
+
+    @property
+    def run_name(self) -> str:
+        return self.plan.digest[:RUN_NAME_DIGITS]
+
+    @property
+    def run_folder(self) -> Path:
+        return self.workspace.folder / self.run_name
+
+    @property
+    def rehearsal(self) -> bool:
+        return any(model.kind == "rehearsal" for model in self.served.values())
+
+    def stage_folder(self, stage: Stage) -> Path:
+        return self.workspace.stages / stage.fingerprint
+
+    def table(self, step: str) -> Path:
+        """Folder of a step's finished output."""
+        planned = self.plan.steps[step]
+        return self.stage_folder(self.plan.stages[planned.stage]) / "out" / "taps" / step
+
+    def finished_stage(self, stage: Stage) -> Mapping[str, Any] | None:
+        """The closing record of a stage that ran to its end, or None."""
+        try:
+            record: Mapping[str, Any] = orjson.loads((self.stage_folder(stage) / "stage.json").read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            return None
+        return record
+
+    def reusable(self) -> dict[int, str | None]:
+        """For each stage, None where its finished output can be used again, else why it has to run."""
+        reasons: dict[int, str | None] = {}
+        for stage in self.plan.stages:
+            record = self.finished_stage(stage)
+            again = [self.plan.stages[i].steps[-1] for i in stage.needs if reasons[i] is not None]
+            if again:
+                reasons[stage.index] = f"runs again after {', '.join(again)}"
+            elif record is None:
+                started = (self.stage_folder(stage) / "ranks").exists()
+                reasons[stage.index] = "was interrupted" if started else "never ran with this recipe and input"
+            elif record["transport"]:
+                reasons[stage.index] = f"{record['transport']} rows could not reach the model's server last time"
+            else:
+                reasons[stage.index] = None
+        return reasons
+
+    def backends(self) -> dict[str, dict[str, str]]:
+        return {
+            name: {"backend": model.kind, "why": model.why, "url_from": model.url_from}
+            for name, model in self.served.items()
+        }
+
+    @contextmanager
+    def servers(self, todo: Sequence[Stage], on_event: OnEvent) -> Iterator[Mapping[str, ServedModel]]:
+        """Starts the servers that the stages to run need; they end with the block, and with this process."""
+        used = {model for stage in todo for step in stage.steps for model in self.plan.steps[step].models}
+        own = {name: self.served[name] for name in used if self.served[name].kind == "vllm"}
+        if not own:
+            yield self.served
+            return
+        from attar.models.guard import Guard
+        from attar.models.servers import start_servers
+
+        with Guard.start() as guard:
+            with start_servers(
+                own, folder=self.workspace.folder / "servers", guard=guard, on_event=on_event
+            ) as started:
+                yield {**self.served, **started}
+
+
+def prepare(plan: Plan, options: RunOptions) -> Prepared:
+    """Chooses backends and stamps the plan.
+
+    Raises:
+        AttarError: a model has no backend that can serve it here.
+    """
+    from attar.models import resolve
+    from attar.plan import restamp
+    from attar.store.workspace import Workspace
+
+    used = {model for step in plan.steps.values() for model in step.models}
+    served = dict(resolve(plan.models, used, options.backend, os.environ))
+    if options.in_flight is not None:
+        for name, model in served.items():
+            served[name] = model.with_spec(model.spec.model_copy(update={"in_flight": options.in_flight}))
+    salt = {name: "rehearsal" if model.kind == "rehearsal" else "real" for name, model in served.items()}
+    return Prepared(restamp(plan, salt), served, Workspace(options.runs, plan.recipe))

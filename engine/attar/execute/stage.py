@@ -1,0 +1,173 @@
+"""A stage as a datatrove pipeline: ReadRows → RowGraph → WriteShard. Importable and picklable, for every executor.
+
+The steps keep nothing of a rank on `self`: executors may use one object for several ranks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from datatrove.pipeline.base import PipelineStep
+
+from attar.api import Reject, Source
+from attar.execute.context import Facts, StepContext
+from attar.execute.job import StageJob
+from attar.execute.process import enter_worker, new_event_loop, stop_check
+from attar.execute.program import compile_stage
+from attar.execute.ranks import RankFiles
+from attar.execute.walk import RowResult, Walker
+from attar.execute.window import Window, Work
+from attar.identity import row_id
+from attar.models import Meter, ModelClient
+from attar.store.journal import Journal
+from attar.store.tables import StoredTable
+
+CHUNK = 256
+LEAST_WINDOW = 64
+
+
+class Entering(NamedTuple):
+    """One row that enters a stage. `columns` is a Reject where the source could not read the record."""
+
+    ordinal: int
+    id: str
+    parents: tuple[str, ...]
+    trail: bytes | None
+    columns: Mapping[str, Any] | Reject
+
+
+class Chunk(NamedTuple):
+    """Results in input order, and the meter at that moment."""
+
+    results: list[RowResult]
+    meter: Mapping[str, Any]
+
+
+class ReadRows(PipelineStep):  # type: ignore[misc]
+    """Yields the rows of a rank's slice: from the source, or from the finished output of an earlier stage."""
+
+    name = "rows"
+    type = "attar"
+
+    def __init__(self, job: StageJob) -> None:
+        super().__init__()
+        self.job = job
+
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Iterator[Entering]:
+        enter_worker(self.job)
+        start, stop = self.job.slice(rank, world_size)
+        first = self.job.plan.steps[self.job.stage.steps[0]]
+        if first.kind != "source":
+            table = StoredTable(self.job.tables[self.job.stage.inputs[0]])
+            for ordinal, id, parents, trail, columns in table.slice(start, stop):
+                yield Entering(ordinal, id, parents, trail, columns)
+            return
+        source = first.step
+        assert isinstance(source, Source)
+        context = source_context(self.job, first.name)
+        names = list(first.columns)
+        for ordinal, (key, columns) in enumerate(source.rows(start, stop, context), start):
+            id = row_id(first.name, key)
+            if not isinstance(columns, Reject) and len(columns) != len(names):
+                columns = {name: columns.get(name) for name in names}
+            yield Entering(ordinal, id, (), None, columns)
+
+
+class RowGraph(PipelineStep):  # type: ignore[misc]
+    """Walks each row through the stage's steps as one coroutine."""
+
+    name = "graph"
+    type = "attar"
+
+    def __init__(self, job: StageJob) -> None:
+        super().__init__()
+        self.job = job
+
+    def run(self, data: Iterator[Entering], rank: int = 0, world_size: int = 1) -> Iterator[Chunk]:
+        job = self.job
+        program = compile_stage(job.plan, job.stage)
+        journal = Journal(job.journal, f"{job.writer}-{rank}")
+        meter = Meter()
+        served = {name: share(model, job.workers) for name, model in job.served.items()}
+        runner = asyncio.Runner(loop_factory=new_event_loop)
+        try:
+            client = runner.run(_open(served, journal, meter))
+            facts = Facts(job.plan.seed, job.plan.params, client, journal, job.tables, job.scratch)
+            walker = Walker(program, facts)
+            size = max(LEAST_WINDOW, 2 * sum(model.spec.in_flight for model in served.values()))
+            window = Window(_works(walker, data), size, stop_check(job, client))
+            try:
+                while (results := runner.run(window.next_chunk(CHUNK))) is not None:
+                    yield Chunk(results, meter.snapshot())
+            finally:
+                runner.run(window.close())
+                runner.run(client.__aexit__(None, None, None))
+            yield Chunk([], meter.snapshot())
+        finally:
+            runner.close()
+            journal.close()
+
+
+async def _open(served: Mapping[str, Any], journal: Journal, meter: Meter) -> ModelClient:
+    client = ModelClient(served, journal, meter)
+    await client.__aenter__()
+    return client
+
+
+def _works(walker: Walker, data: Iterator[Entering]) -> Iterator[Work]:
+    for entering in data:
+        columns = entering.columns
+        if isinstance(columns, Reject):
+            yield _unreadable(walker, entering.id, columns)
+        else:
+            yield _walk(walker, entering, columns)
+
+
+def _walk(walker: Walker, entering: Entering, columns: Mapping[str, Any]) -> Work:
+    return lambda: walker.row(entering.ordinal, entering.id, entering.parents, entering.trail, columns)
+
+
+def _unreadable(walker: Walker, id: str, why: Reject) -> Work:
+    async def result() -> RowResult:
+        return walker.unreadable(id, why, {})
+
+    return result
+
+
+def share(model: Any, workers: int) -> Any:
+    """A worker's share of a server's in-flight limit."""
+    if workers == 1:
+        return model
+    spec = model.spec.model_copy(update={"in_flight": max(1, model.spec.in_flight // workers)})
+    return model.with_spec(spec)
+
+
+class WriteShard(PipelineStep):  # type: ignore[misc]
+    """Writes what a rank made; the last step, so the rank counts as complete only once its files are final."""
+
+    name = "shard"
+    type = "attar"
+
+    def __init__(self, job: StageJob) -> None:
+        super().__init__()
+        self.job = job
+
+    def run(self, data: Iterator[Chunk], rank: int = 0, world_size: int = 1) -> Iterator[None]:
+        files = RankFiles(self.job, rank)
+        meter: Mapping[str, Any] = {}
+        for chunk in data:
+            meter = chunk.meter
+            if chunk.results:
+                files.write(chunk.results)
+            files.progress(meter)
+        files.close(meter)
+        files.progress(meter, force=True)
+        yield from ()
+
+
+def source_context(job: StageJob, step: str) -> StepContext:
+    """The context of a source: no models, no journal, the stage's scratch folder."""
+    job.scratch.mkdir(parents=True, exist_ok=True)
+    return StepContext(Facts(job.plan.seed, job.plan.params, None, None, job.tables, job.scratch), step)

@@ -1,0 +1,496 @@
+"""One row's way through a stage: the rules of rejecting, retrying, expanding and dead-lettering, and nothing else.
+
+Whatever the timing, a walk over the same answers gives the same RowResult: outcomes and trails are kept per step and
+put in topological order at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from attar.api import Judge, Reject, Retry, Row, RowError, RowStep, Source, Verdict
+from attar.errors import AttarError, fail
+from attar.execute.context import FIRST_TRY, Facts, StepContext
+from attar.execute.program import Block, Loop, Node, Program
+from attar.identity import child_id
+
+Columns = Mapping[str, Any]
+CHILDREN_AT_ONCE = 64
+DEAD = "dead"
+
+
+class Emitted(NamedTuple):
+    """A row that leaves the stage at a tap. `trail` is a JSON list of what was asked of models for it."""
+
+    tap: str
+    id: str
+    parents: tuple[str, ...]
+    trail: bytes | None
+    columns: Columns
+
+
+class OutcomeRow(NamedTuple):
+    """A row that does not go on: `kind` is rejected, review or dead."""
+
+    kind: str
+    id: str
+    step: str
+    code: str
+    detail: str
+    attempt: int
+    parents: tuple[str, ...]
+    row: bytes
+    trail: bytes | None
+
+
+class RowResult(NamedTuple):
+    """Everything that came of one row of the stage's input."""
+
+    emitted: list[Emitted]
+    outcomes: list[OutcomeRow]
+    counts: list[tuple[str, str, int]]
+    reasons: list[tuple[str, str, str, str, str]]
+    """step, kind (rejected, review, dead, retried), code, row id, detail"""
+
+
+class Scope:
+    """The state of one row id: each step's columns, fate and trail."""
+
+    __slots__ = (
+        "children",
+        "env",
+        "id",
+        "outcome",
+        "parents",
+        "prefix",
+        "reasons",
+        "retried",
+        "runs",
+        "status",
+        "trails",
+    )
+
+    def __init__(self, id: str, parents: tuple[str, ...], prefix: bytes | None) -> None:
+        self.id = id
+        self.parents = parents
+        self.prefix = prefix
+        self.env: dict[str, Columns] = {}
+        self.status: dict[str, str] = {}
+        self.outcome: dict[str, OutcomeRow] = {}
+        self.trails: dict[str, list[dict[str, Any]]] = {}
+        self.reasons: list[tuple[str, str, str, str, str]] = []
+        self.retried: dict[str, int] = {}
+        self.runs: dict[str, int] = {}
+        self.children: dict[str, list[RowResult]] = {}
+
+
+class Walker:
+    """Walks rows through a compiled stage."""
+
+    def __init__(self, program: Program, facts: Facts) -> None:
+        self._program = program
+        self._facts = facts
+
+    async def row(
+        self, ordinal: int, id: str, parents: tuple[str, ...], trail: bytes | None, columns: Columns
+    ) -> RowResult:
+        """One input row. Raises only what must stop the run."""
+        source = self._program.source
+        scope = Scope(id, parents, trail)
+        scope.env[self._program.root] = columns
+        if source is not None:
+            scope.status[source.name] = "accepted"
+        return await self._scope(self._program.root, scope, ordinal)
+
+    def unreadable(self, id: str, why: Reject, raw: Columns) -> RowResult:
+        """The result of a record that the source could not read."""
+        source = self._program.root
+        outcome = OutcomeRow(DEAD, id, source, why.code, why.detail, 1, (), json_of(raw), None)
+        return RowResult(
+            [], [outcome], [(source, "in", 1), (source, DEAD, 1)], [(source, DEAD, why.code, id, why.detail)]
+        )
+
+    # -- one scope ---------------------------------------------------------------------------------------------
+
+    async def _scope(self, name: str, scope: Scope, ordinal: int) -> RowResult:
+        block = self._program.blocks[name]
+        if block.linear:
+            for item in block.items:
+                if isinstance(item, Loop):
+                    await self._loop(item, scope, ordinal)
+                elif not await self._solo(item, scope, ordinal):
+                    break
+        else:
+            await self._at_once(block, scope, ordinal)
+        return self._result(name, block, scope)
+
+    async def _at_once(self, block: Block, scope: Scope, ordinal: int) -> None:
+        tasks: list[asyncio.Task[Any]] = []
+
+        async def run(item: Node | Loop, before: Sequence[asyncio.Task[Any]]) -> None:
+            for task in before:
+                await asyncio.shield(task)
+            if isinstance(item, Loop):
+                await self._loop(item, scope, ordinal)
+            else:
+                await self._solo(item, scope, ordinal)
+
+        for item, after in zip(block.items, block.after, strict=True):
+            tasks.append(asyncio.ensure_future(run(item, [tasks[i] for i in after])))
+        try:
+            await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+    def _result(self, name: str, block: Block, scope: Scope) -> RowResult:
+        emitted: list[Emitted] = []
+        outcomes: list[OutcomeRow] = []
+        counts: list[tuple[str, str, int]] = []
+        reasons = sorted(scope.reasons, key=_reason_order(block)) if len(scope.reasons) > 1 else scope.reasons
+        for tap in self._program.taps[name]:
+            node = self._program.nodes.get(tap)
+            if node is not None and not node.expands and tap in scope.env:
+                emitted.append(Emitted(tap, scope.id, scope.parents, self._trail(node, scope), scope.env[tap]))
+        status = scope.status
+        for node in block.order:
+            step = node.name
+            fate = status.get(step)
+            if fate is None:
+                continue
+            if fate == "passed_by":
+                counts.append((step, "passed_by", 1))
+            else:
+                counts.append((step, "in", 1))
+                counts.append((step, fate, 1))
+                if node.kind == "source" and fate == "accepted":
+                    counts.append((step, "made", 1))
+            if step in scope.retried:
+                counts.append((step, "retried", scope.retried[step]))
+            if step in scope.outcome:
+                outcomes.append(scope.outcome[step])
+            children = scope.children.get(step)
+            if children is not None:
+                counts.append((step, "made", len(children)))
+                for child in children:
+                    emitted += child.emitted
+                    outcomes += child.outcomes
+                    counts += child.counts
+                    reasons = reasons + child.reasons
+        return RowResult(emitted, outcomes, counts, reasons)
+
+    def _trail(self, node: Node, scope: Scope) -> bytes | None:
+        if not scope.trails:
+            return scope.prefix
+        entries = [entry for name in node.lineage for entry in scope.trails.get(name, ())]
+        if not entries:
+            return scope.prefix
+        new = orjson.dumps(entries)
+        return new if scope.prefix is None else scope.prefix[:-1] + b"," + new[1:]
+
+    # -- steps -------------------------------------------------------------------------------------------------
+
+    def _incoming(self, node: Node, scope: Scope) -> Columns | None:
+        """The columns that arrive at a node, or None where the row was lost on the way."""
+        inputs = node.inputs
+        if len(inputs) == 1:
+            return scope.env.get(inputs[0])
+        merged: dict[str, Any] = {}
+        for name in inputs:
+            part = scope.env.get(name)
+            if part is None:
+                return None
+            merged.update(part)
+        return merged
+
+    async def _solo(self, node: Node, scope: Scope, ordinal: int) -> bool:
+        """Runs a node that is in no loop; False where the row does not go on from here."""
+        columns = self._incoming(node, scope)
+        if columns is None:
+            return False
+        verdict = await self._run(node, scope, ordinal, columns, 1, FIRST_TRY)
+        if verdict is not None:
+            self._settle(node, scope, columns, verdict, 1)
+        return node.name in scope.env
+
+    async def _run(
+        self, node: Node, scope: Scope, ordinal: int, columns: Columns, attempt: int, retry: Retry
+    ) -> Verdict | None:
+        """Runs one node once. Sets its columns and fate; a judge's verdict is returned for the caller to settle."""
+        name = node.name
+        row = Row(scope.id, columns, scope.parents, attempt)
+        context = StepContext(self._facts, name, scope.id, attempt, retry, ordinal, node.side)
+        try:
+            if node.when is not None and not node.when(columns):
+                scope.env[name] = {**columns, **dict.fromkeys(node.added)}
+                scope.status[name] = "passed_by"
+                return None
+            if node.kind == "judge":
+                return await self._judge(node, scope, row, context)
+            if node.kind == "source":
+                if attempt > 1:
+                    assert isinstance(node.step, Source)
+                    columns = {**columns, **node.step.redraw(row, context)}
+                scope.env[name] = columns
+                scope.status[name] = "accepted"
+                return None
+            assert isinstance(node.step, RowStep)
+            if node.step.blocking:
+                answer = await asyncio.to_thread(node.step.apply, row, context)  # type: ignore[arg-type]
+            else:
+                answer = await node.step.apply(row, context)
+            self._note(node, scope, context, attempt)
+            if isinstance(answer, Reject):
+                self._end(node, scope, "rejected", answer.code, answer.detail, attempt, columns)
+            elif node.expands:
+                scope.status[name] = "accepted"
+                await self._children(node, scope, ordinal, columns, answer)
+            else:
+                scope.env[name] = _merge(node, columns, answer)
+                scope.status[name] = "accepted"
+        except RowError as error:
+            self._note(node, scope, context, attempt)
+            self._end(node, scope, DEAD, error.code, error.detail, attempt, columns)
+        except AttarError:
+            raise
+        except Exception as error:  # a bad row or a bug in a step never ends a run
+            self._note(node, scope, context, attempt)
+            self._end(node, scope, DEAD, "exception", f"{type(error).__name__}: {error}", attempt, columns)
+        return None
+
+    async def _judge(self, node: Node, scope: Scope, row: Row, context: StepContext) -> Verdict:
+        assert isinstance(node.step, Judge)
+        verdict = Verdict("unparseable")
+        for ask in range(node.policy.format_attempts):
+            context.ask = ask
+            try:
+                verdict = await node.step.judge(row, context)
+            except RowError as error:
+                if error.code not in ("unparseable", "truncated"):
+                    raise
+                verdict = Verdict("unparseable", error.code, feedback=error.detail)
+            if verdict.outcome != "unparseable":
+                break
+        self._note(node, scope, context, row.attempt, verdict)
+        return verdict
+
+    def _settle(self, node: Node, scope: Scope, columns: Columns, verdict: Verdict, attempt: int) -> None:
+        """Gives a judge its final verdict on a row: no retry is left, or none was needed."""
+        name = node.name
+        code = verdict.code or verdict.outcome
+        if verdict.outcome in ("unparseable", "error"):
+            kind = "unparseable" if verdict.outcome == "unparseable" else verdict.code or "judge_error"
+            self._end(node, scope, DEAD, kind, verdict.feedback, attempt, columns)
+            return
+        then = node.policy.then
+        if verdict.outcome == "fail" and then == "fail":
+            raise fail(
+                "E710",
+                f"step {name!r} failed row {scope.id} ({code}) and its policy is `then: fail`",
+                help="mend the cause, then run again: answers received so far are kept",
+                exit_code=1,
+            )
+        judged = {**columns, **_verdict_column(node, verdict)}
+        if verdict.review or (verdict.outcome == "fail" and then == "review"):
+            self._end(node, scope, "review", code, verdict.feedback, attempt, judged)
+        elif verdict.outcome == "fail" and then == "drop":
+            self._end(node, scope, "rejected", code, verdict.feedback, attempt, judged)
+        else:
+            scope.env[name] = judged
+            scope.status[name] = "accepted"
+
+    async def _children(self, node: Node, scope: Scope, ordinal: int, columns: Columns, answer: Any) -> None:
+        if not isinstance(answer, list):
+            raise TypeError(f"an expanding step returns a list, found {type(answer).__name__}")
+        prefix = self._trail(node, scope)
+        results: list[RowResult | None] = [None] * len(answer)
+        waiting = iter(enumerate(answer))
+
+        async def work() -> None:
+            for k, part in waiting:
+                child = Scope(child_id(scope.id, node.name, k), (scope.id,), prefix)
+                child.env[node.name] = _merge(node, columns, part)
+                results[k] = await self._scope(node.name, child, ordinal)
+                if node.name in self._program.taps[node.name]:
+                    own = Emitted(node.name, child.id, child.parents, prefix, child.env[node.name])
+                    results[k].emitted.insert(0, own)  # type: ignore[union-attr]
+
+        workers = [asyncio.ensure_future(work()) for _ in range(min(CHILDREN_AT_ONCE, len(answer)))]
+        try:
+            await asyncio.gather(*workers)
+        except BaseException:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            raise
+        scope.children[node.name] = [result for result in results if result is not None]
+
+    # -- loops -------------------------------------------------------------------------------------------------
+
+    async def _loop(self, loop: Loop, scope: Scope, ordinal: int) -> None:
+        """Runs a loop's nodes in order; a failing judge sends the row back to its target until its attempts are spent."""
+        memory = LoopMemory()
+        position = 0
+        nodes = loop.nodes
+        while position < len(nodes):
+            node = nodes[position]
+            name = node.name
+            columns = self._incoming(node, scope) if node.kind != "source" else scope.env[self._program.root]
+            if name in memory.settled or columns is None:
+                position += 1
+                continue
+            attempt = memory.runs[name] = memory.runs.get(name, 0) + 1
+            verdict = await self._run(node, scope, ordinal, columns, attempt, memory.retry(name, attempt))
+            memory.settled.add(name)
+            position += 1
+            if verdict is None:
+                continue
+            if verdict.outcome != "fail" or not node.region:
+                self._settle(node, scope, columns, verdict, attempt)
+                continue
+            fails = memory.fails[name] = memory.fails.get(name, 0) + 1
+            if node.policy.then == "keep_best":
+                memory.keep(node, scope, columns, verdict)
+            if fails < node.policy.attempts:
+                target = loop.nodes[loop.index[node.region[0]]]
+                code = verdict.code or "fail"
+                scope.reasons.append((name, "retried", code, scope.id, verdict.feedback))
+                scope.retried[name] = scope.retried.get(name, 0) + 1
+                memory.remember(node, target, columns, verdict)
+                for again in loop.below[target.name]:
+                    memory.settled.discard(again)
+                    scope.status.pop(again, None)
+                    scope.outcome.pop(again, None)
+                    if target.kind != "source" or again != target.name:
+                        scope.env.pop(again, None)
+                position = loop.index[target.name]
+            elif node.policy.then == "keep_best":
+                scope.env.update(memory.best[name][1])
+                scope.status[name] = "accepted"
+            else:
+                self._settle(node, scope, columns, verdict, attempt)
+
+    # -- records -----------------------------------------------------------------------------------------------
+
+    def _note(
+        self, node: Node, scope: Scope, context: StepContext, attempt: int, verdict: Verdict | None = None
+    ) -> None:
+        if not context.trail and verdict is None:
+            return
+        entries = scope.trails.setdefault(node.name, [])
+        for entry in context.trail:
+            entries.append({"step": node.name, "row": scope.id, "attempt": attempt, **entry})
+        context.trail = []
+        if verdict is not None:
+            entry = {"step": node.name, "row": scope.id, "attempt": attempt, "outcome": verdict.outcome}
+            if verdict.code:
+                entry["code"] = verdict.code
+            if verdict.scores:
+                entry["scores"] = dict(verdict.scores)
+            if verdict.feedback:
+                entry["feedback"] = verdict.feedback
+            entries.append(entry)
+
+    def _end(self, node: Node, scope: Scope, kind: str, code: str, detail: str, attempt: int, columns: Columns) -> None:
+        scope.status[node.name] = kind
+        scope.env.pop(node.name, None)
+        scope.outcome[node.name] = OutcomeRow(
+            kind, scope.id, node.name, code, detail, attempt, scope.parents, json_of(columns), self._trail(node, scope)
+        )
+        scope.reasons.append((node.name, kind, code, scope.id, detail))
+
+
+class LoopMemory:
+    """What a loop remembers of one row: how often each step ran, who failed it, and what was tried."""
+
+    __slots__ = ("avoid", "best", "fails", "feedback", "previous", "runs", "settled")
+
+    def __init__(self) -> None:
+        self.runs: dict[str, int] = {}
+        self.fails: dict[str, int] = {}
+        self.settled: set[str] = set()
+        self.feedback: dict[str, list[str]] = {}
+        self.previous: dict[str, list[Any]] = {}
+        self.avoid: dict[str, list[Any]] = {}
+        self.best: dict[str, tuple[float, dict[str, Columns]]] = {}
+
+    def retry(self, name: str, attempt: int) -> Retry:
+        if attempt == 1:
+            return FIRST_TRY
+        return Retry(
+            attempt,
+            tuple(self.feedback.get(name, ())),
+            tuple(self.previous.get(name, ())),
+            tuple(self.avoid.get(name, ())),
+        )
+
+    def remember(self, judge: Node, target: Node, columns: Columns, verdict: Verdict) -> None:
+        policy = judge.policy
+        for name in judge.region:
+            if policy.feedback:
+                self.feedback.setdefault(name, []).append(verdict.feedback or verdict.code or "rejected")
+            if target.added:
+                self.previous.setdefault(name, []).append(columns.get(target.added[0]))
+            if policy.avoid is not None:
+                self.avoid.setdefault(name, []).append(columns.get(policy.avoid))
+
+    def keep(self, judge: Node, scope: Scope, columns: Columns, verdict: Verdict) -> None:
+        """Keeps the best try so far: the highest mean of scores, the later one of equals."""
+        mean = sum(verdict.scores.values()) / len(verdict.scores) if verdict.scores else 0.0
+        if judge.name not in self.best or mean >= self.best[judge.name][0]:
+            tried = {name: scope.env[name] for name in judge.region if name in scope.env}
+            tried[judge.name] = {**columns, **_verdict_column(judge, verdict)}
+            self.best[judge.name] = (mean, tried)
+
+
+def _verdict_column(node: Node, verdict: Verdict) -> Columns:
+    value: dict[str, Any] = {
+        "outcome": verdict.outcome,
+        "code": verdict.code or None,
+        "feedback": verdict.feedback or None,
+    }
+    assert isinstance(node.step, Judge)
+    names = node.step.score_names()
+    if names:
+        value["scores"] = {name: verdict.scores.get(name) for name in names}
+    return {node.step.short_name: value}
+
+
+def _merge(node: Node, columns: Columns, made: Any) -> Columns:
+    if not isinstance(made, Mapping):
+        raise TypeError(f"a step returns a mapping of columns, found {type(made).__name__}")
+    merged = {**columns, **made}
+    if node.project is not None:
+        return {name: merged.get(name) for name in node.project}
+    if len(merged) != len(columns) + len(node.added):
+        allowed = {*columns, *node.added}
+        unknown = [name for name in made if name not in allowed]
+        if unknown:
+            raise RowError("plugin_contract", f"columns {unknown} are not among those the step said it writes")
+        for name in node.added:
+            merged.setdefault(name, None)
+    return merged
+
+
+def json_of(columns: Columns) -> bytes:
+    try:
+        return orjson.dumps(columns, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # broken surrogates and the like: keep what can be shown
+        return orjson.dumps({str(k): repr(v) for k, v in columns.items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return repr(value)
+
+
+def _reason_order(block: Block) -> Any:
+    place = {node.name: i for i, node in enumerate(block.order)}
+    return lambda reason: place[reason[0]]
