@@ -170,21 +170,13 @@ def apply_step(planned: PlannedStep, arrived: Part, facts: Facts) -> tuple[Part,
     kept = arrived._replace(batch=batch).take([i for i, code in enumerate(codes) if code is None])
     refused = arrived.take(out)
     rows = from_batch(refused.batch)
-    ended = [
-        OutcomeRow(
-            "rejected",
-            refused.ids[k],
-            planned.name,
-            str(codes[i]),
-            "",
-            1,
-            tuple(refused.parents[k]),
-            json_of(rows[k]),
-            refused.trails[k],
-        )
-        for k, i in enumerate(out)
-    ]
+    ended = [_ended("rejected", refused, k, planned.name, str(codes[i]), "", rows[k]) for k, i in enumerate(out)]
     return kept, ended
+
+
+def _ended(kind: str, part: Part, i: int, step: str, code: str, detail: str, columns: Mapping[str, Any]) -> OutcomeRow:
+    parents = tuple(part.parents[i])
+    return OutcomeRow(kind, part.ids[i], step, code, detail, 1, parents, json_of(columns), part.trails[i])
 
 
 def _row_by_row(planned: PlannedStep, step: RowStep[Any], arrived: Part, facts: Facts) -> tuple[Part, list[OutcomeRow]]:
@@ -215,11 +207,7 @@ def _row_by_row(planned: PlannedStep, step: RowStep[Any], arrived: Part, facts: 
                 code, detail = error.code, error.detail
             except Exception as error:
                 code, detail = "exception", f"{type(error).__name__}: {error}"
-            ended.append(
-                OutcomeRow(
-                    kind, arrived.ids[i], planned.name, code, detail, 1, parents, json_of(columns), arrived.trails[i]
-                )
-            )
+            ended.append(_ended(kind, arrived, i, planned.name, code, detail, columns))
         return kept, made, ended
 
     kept, made, ended = asyncio.run(all_rows())

@@ -51,9 +51,7 @@ def manifest(prepared: Prepared) -> dict[str, Any]:
         "file": plan.file.name,
         "seed": plan.seed,
         "limit": plan.limit,
-        "params": {
-            name: Path(value).name if name in _path_params(plan) else value for name, value in plan.params.items()
-        },
+        "params": {name: _shown(value) for name, value in plan.params.items()},
         "digest": plan.digest,
         "plugins": plan.plugins,
         "models": {
@@ -74,10 +72,9 @@ def manifest(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _path_params(plan: Any) -> frozenset[str]:
-    return frozenset(
-        name for name, value in plan.params.items() if isinstance(value, str) and Path(value).is_absolute()
-    )
+def _shown(value: Any) -> Any:
+    """A path keeps only its last part: where a file lay on one machine is nobody else's business."""
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def publish(prepared: Prepared, on_event: OnEvent) -> dict[str, Any]:
@@ -226,8 +223,7 @@ def _short(
         sentences.append(f"{dead} rows are dead letters (see dead_letter/)")
     if review:
         sentences.append(f"{review} rows await review (see review/)")
-    for missing in shortfalls:
-        sentences.append(f"{missing['count']} missing at {missing['step']}: {missing['what']}")
+    sentences += [f"{short['count']} missing at {short['step']}: {short['what']}" for short in shortfalls]
     for name, output in outputs.items():
         if output["rows"] == 0:
             sentences.append(f"output {name!r} is empty")

@@ -1,4 +1,4 @@
-"""What stands before a run starts: which backends serve the models, where everything goes, which stages can be reused."""
+"""What stands before a run starts: which backends serve the models, where everything goes, what can be reused."""
 
 from __future__ import annotations
 
@@ -91,11 +91,9 @@ class Prepared:
         from attar.models.guard import Guard
         from attar.models.servers import start_servers
 
-        with Guard.start() as guard:
-            with start_servers(
-                own, folder=self.workspace.folder / "servers", guard=guard, on_event=on_event
-            ) as started:
-                yield {**self.served, **started}
+        logs = self.workspace.folder / "servers"
+        with Guard.start() as guard, start_servers(own, folder=logs, guard=guard, on_event=on_event) as started:
+            yield {**self.served, **started}
 
 
 def prepare(plan: Plan, options: RunOptions) -> Prepared:

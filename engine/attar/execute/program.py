@@ -78,7 +78,7 @@ class Program:
 
 def compile_stage(plan: Plan, stage: Stage) -> Program:
     """Compiles a stage of kind "rows"."""
-    names = [name for name in stage.steps]
+    names = list(stage.steps)
     first = plan.steps[names[0]]
     source = first.kind == "source"
     root = names[0] if source else stage.inputs[0]
@@ -140,10 +140,7 @@ def _block(scope: str, nodes: list[Node], source_name: str | None) -> Block:
     items: list[Node | Loop] = []
     item_of: dict[str, int] = {}
     # A loop stands where its last node stands: by then everything it reads is there.
-    last = {
-        i: max((n.name for n in nodes if n.name in group), key=[n.name for n in nodes].index)
-        for i, group in enumerate(groups)
-    }
+    last = {i: [node.name for node in nodes if node.name in group][-1] for i, group in enumerate(groups)}
     for node in nodes:
         group = group_of.get(node.name)
         if group is None:

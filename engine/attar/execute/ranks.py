@@ -49,8 +49,7 @@ class RankFiles:
         for position, result in enumerate(results):
             for emitted in result.emitted:
                 taps[emitted.tap].append((position, emitted))
-            for outcome in result.outcomes:
-                outcomes.append((position, outcome))
+            outcomes += [(position, outcome) for outcome in result.outcomes]
             for step, field, n in result.counts:
                 count(step, field, n)
             for step, kind, code, row_id, detail in result.reasons:

@@ -69,7 +69,6 @@ class Scope:
         "prefix",
         "reasons",
         "retried",
-        "runs",
         "status",
         "trails",
     )
@@ -84,7 +83,6 @@ class Scope:
         self.trails: dict[str, list[dict[str, Any]]] = {}
         self.reasons: list[tuple[str, str, str, str, str]] = []
         self.retried: dict[str, int] = {}
-        self.runs: dict[str, int] = {}
         self.children: dict[str, list[RowResult]] = {}
 
 
@@ -334,7 +332,7 @@ class Walker:
     # -- loops -------------------------------------------------------------------------------------------------
 
     async def _loop(self, loop: Loop, scope: Scope, ordinal: int) -> None:
-        """Runs a loop's nodes in order; a failing judge sends the row back to its target until its attempts are spent."""
+        """Runs a loop's nodes in order; a failing judge sends the row back until its attempts are spent."""
         memory = LoopMemory()
         position = 0
         nodes = loop.nodes

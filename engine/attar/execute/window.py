@@ -36,7 +36,7 @@ class Reorder:
     def add(self, ordinal: int, result: RowResult) -> None:
         if ordinal != self._next and len(self._held) >= self._limit:
             if self._file is None:
-                self._file = tempfile.TemporaryFile()
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
             data = pickle.dumps(tuple(result), protocol=pickle.HIGHEST_PROTOCOL)
             start = self._file.seek(0, 2)
             self._file.write(data)
