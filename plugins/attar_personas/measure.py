@@ -1,0 +1,124 @@
+"""Measures of a text: words, share of English letters, repetition, common substrings. Indic-safe throughout."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import regex
+
+# A word is a run of letters, marks and digits; apostrophes and the zero-width joiners of Indic scripts bind two runs.
+# `\w` would cut Devanagari at its vowel signs (category Mc).
+WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:['’\u200c\u200d][\p{L}\p{M}\p{N}]+)*")
+LETTER = regex.compile(r"\p{L}")
+ASCII_LETTER = regex.compile(r"[A-Za-z]")
+
+TOP_SIZES = (2, 3, 4)
+DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
+
+
+class Repetition(NamedTuple):
+    """How much of a text says the same again, as shares from 0 to 1.
+
+    Attributes:
+        lines: share of lines that stand earlier in the text too.
+        top: for n = 2, 3, 4: share of the words' characters taken up by the most frequent n-gram that occurs twice or
+            more, repeats of it that overlap counted once.
+        duplicate: for n = 5 … 10: share of the words' characters inside an n-gram that stands earlier in the text too.
+    """
+
+    lines: float
+    top: tuple[float, ...]
+    duplicate: tuple[float, ...]
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in NFC, as written otherwise."""
+    found: list[str] = WORD.findall(unicodedata.normalize("NFC", text))
+    return found
+
+
+def english_share(text: str) -> float:
+    """Share of ASCII letters among all letters; 1 for a text without letters, which is for other checks to refuse."""
+    text = unicodedata.normalize("NFC", text)
+    letters = len(LETTER.findall(text))
+    return len(ASCII_LETTER.findall(text)) / letters if letters else 1.0
+
+
+def repetition(text: str) -> Repetition:
+    """Repetition in the manner of Gopher (Rae et al. 2021, table A1), over our words rather than white space.
+
+    Words are compared in lower case. Shares are of the words' characters, so that punctuation and layout do not count.
+    """
+    tokens = [word.casefold() for word in words(text)]
+    sizes = [len(token) for token in tokens]
+    total = sum(sizes)
+    known: dict[str, int] = {}
+    numbers = [known.setdefault(token, len(known)) for token in tokens]  # small ints hash faster than words
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return Repetition(
+        lines=(len(lines) - len(set(lines))) / len(lines) if lines else 0.0,
+        top=tuple(_share(_most_frequent(numbers, n), n, sizes, total) for n in TOP_SIZES),
+        duplicate=tuple(_share(_repeats(numbers, n), n, sizes, total) for n in DUPLICATE_SIZES),
+    )
+
+
+def longest_common_substring(one: str, other: str) -> str:
+    """The longest string found in both, letters compared in lower case and white space as single spaces.
+
+    Takes O(len(other) · log(len(one))) time: if a string of length n is common, so is one of n - 1, so n is found by
+    halving.
+    """
+    one, other = _flat(one), _flat(other)
+    if len(one) > len(other):
+        one, other = other, one
+    low, high, best = 0, len(one), ""
+    while low < high:
+        size = (low + high + 1) // 2
+        parts = {one[i : i + size] for i in range(len(one) - size + 1)}
+        found = next((part for i in range(len(other) - size + 1) if (part := other[i : i + size]) in parts), None)
+        if found is None:
+            high = size - 1
+        else:
+            low, best = size, found
+    return best
+
+
+def _flat(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def _grams(numbers: Sequence[int], n: int) -> list[tuple[int, ...]]:
+    return list(zip(*(numbers[i:] for i in range(n)), strict=False))
+
+
+def _most_frequent(numbers: Sequence[int], n: int) -> list[int]:
+    """Where the most frequent n-gram starts, if it occurs more than once; the earliest of equally frequent ones."""
+    grams = _grams(numbers, n)
+    if not grams:
+        return []
+    gram, count = Counter(grams).most_common(1)[0]
+    return [i for i, other in enumerate(grams) if other == gram] if count > 1 else []
+
+
+def _repeats(numbers: Sequence[int], n: int) -> list[int]:
+    """Where n-grams start that stand earlier in the text too."""
+    seen: set[tuple[int, ...]] = set()
+    starts = []
+    for i, gram in enumerate(_grams(numbers, n)):
+        if gram in seen:
+            starts.append(i)
+        seen.add(gram)
+    return starts
+
+
+def _share(starts: Sequence[int], n: int, sizes: Sequence[int], total: int) -> float:
+    """Share of the characters of words covered by n-grams at these (ascending) starts."""
+    covered, after = 0, 0
+    for start in starts:
+        for i in range(max(start, after), start + n):
+            covered += sizes[i]
+        after = start + n
+    return covered / total if total else 0.0
