@@ -53,7 +53,7 @@ class Facts(NamedTuple):
 class StepContext:
     """Implements `attar.api.Context` for one call of one step.
 
-    `trail` gathers what the call cost and got: one small dict per answer, in call order.
+    `trail` gathers what the call cost and got: one small dict per answer.
     """
 
     __slots__ = (
@@ -95,7 +95,7 @@ class StepContext:
         self.row_id = row_id
         self.shortfalls: list[tuple[str, int]] = []
         self.step = step
-        self.trail: list[dict[str, Any]] = []
+        self.trail: list[tuple[tuple[str, int], dict[str, Any]]] = []
 
     # -- facts -------------------------------------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ class StepContext:
             return self.seed(key if k == 0 else f"{key}#format{k}", sample)
 
         answer = await self._client.chat(call, seeds, format_attempts)
-        self._note(model, answer)
+        self._note(model, key, sample, answer)
         return answer
 
     async def complete(
@@ -197,7 +197,7 @@ class StepContext:
             sampling=sampling,
         )
         answer = await self._client.complete(call, self.seed(key, sample))
-        self._note(model, answer)
+        self._note(model, key, sample, answer)
         return answer
 
     async def embed(self, model: ModelRef, texts: Sequence[str], *, key: str = "") -> list[list[float]]:
@@ -236,7 +236,12 @@ class StepContext:
             raise RuntimeError(f"step {self.step!r} may not call models: only row steps and judges may")
         return client
 
-    def _note(self, model: str, answer: Answer) -> None:
+    def take_trail(self) -> list[dict[str, Any]]:
+        """The notes so far, ordered by (key, sample): several calls at once may end in any order. Empties the list."""
+        notes, self.trail = sorted(self.trail, key=lambda note: note[0]), []
+        return [note for _, note in notes]
+
+    def _note(self, model: str, key: str, sample: int, answer: Answer) -> None:
         usage = answer.usage
         note = {
             "model": str(model),
@@ -247,7 +252,7 @@ class StepContext:
         }
         if answer.repaired:
             note["repaired"] = True
-        self.trail.append(note)
+        self.trail.append(((key, sample), note))
 
 
 def _choose(ref: PromptRef | SchemaRef, loaded: Mapping[str, Any], row: Row) -> Any:

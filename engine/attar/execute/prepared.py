@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +110,6 @@ def prepare(plan: Plan, options: RunOptions) -> Prepared:
     served = dict(resolve(plan.models, used, options.backend, os.environ))
     if options.in_flight is not None:
         for name, model in served.items():
-            served[name] = model.with_spec(model.spec.model_copy(update={"in_flight": options.in_flight}))
+            served[name] = replace(model, spec=model.spec.model_copy(update={"in_flight": options.in_flight}))
     salt = {name: "rehearsal" if model.kind == "rehearsal" else "real" for name, model in served.items()}
     return Prepared(restamp(plan, salt), served, Workspace(options.runs, plan.recipe))

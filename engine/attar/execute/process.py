@@ -60,7 +60,7 @@ def stop_check(job: StageJob, client: Any) -> Callable[[], bool]:
             if now - looked >= LOOK_SECONDS:
                 looked = now
                 told = job.stop_file.exists()
-        if told:
+        if told and client is not None:
             client.halt()
         return told
 

@@ -211,12 +211,15 @@ class Watcher:
         )
 
 
-def add_usage(into: dict[str, dict[str, Any]], more: Mapping[str, Mapping[str, Any]]) -> None:
-    """Adds one meter's counts (step → counts) to another's."""
-    for step, counts in more.items():
-        mine = into.setdefault(step, {})
-        for name, value in counts.items():
-            mine[name] = mine.get(name, 0) + value if isinstance(value, int | float) else value
+def add_usage(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Adds one meter's snapshot (step → counts, and counts by model) to another's."""
+    for name, value in more.items():
+        if isinstance(value, Mapping):
+            add_usage(into.setdefault(name, {}), value)
+        elif isinstance(value, int | float):
+            into[name] = into.get(name, 0) + value
+        else:
+            into[name] = value
 
 
 def _pipeline(job: StageJob) -> Sequence[Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from datatrove.pipeline.base import PipelineStep
@@ -20,7 +21,7 @@ from attar.execute.ranks import RankFiles
 from attar.execute.walk import RowResult, Walker
 from attar.execute.window import Window, Work
 from attar.identity import row_id
-from attar.models import Meter, ModelClient
+from attar.models import Meter, ModelClient, ServedModel
 from attar.store.journal import Journal
 from attar.store.tables import StoredTable
 
@@ -136,12 +137,12 @@ def _unreadable(walker: Walker, id: str, why: Reject) -> Work:
     return result
 
 
-def share(model: Any, workers: int) -> Any:
+def share(model: ServedModel, workers: int) -> ServedModel:
     """A worker's share of a server's in-flight limit."""
     if workers == 1:
         return model
     spec = model.spec.model_copy(update={"in_flight": max(1, model.spec.in_flight // workers)})
-    return model.with_spec(spec)
+    return replace(model, spec=spec)
 
 
 class WriteShard(PipelineStep):  # type: ignore[misc]

@@ -382,9 +382,8 @@ class Walker:
         if not context.trail and verdict is None:
             return
         entries = scope.trails.setdefault(node.name, [])
-        for entry in context.trail:
+        for entry in context.take_trail():
             entries.append({"step": node.name, "row": scope.id, "attempt": attempt, **entry})
-        context.trail = []
         if verdict is not None:
             entry = {"step": node.name, "row": scope.id, "attempt": attempt, "outcome": verdict.outcome}
             if verdict.code:
