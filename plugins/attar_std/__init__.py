@@ -14,6 +14,17 @@ class Plugin:
     def attar_steps(self) -> Mapping[str, str]:
         return {
             "read": "attar_std.read:Read",
+            "derive": "attar_std.derive:Derive",
+            "filter": "attar_std.filter:Filter",
+            "write": "attar_std.write:Write",
+        }
+
+    @hookimpl
+    def attar_exporters(self) -> Mapping[str, str]:
+        return {
+            "parquet": "attar_std.write:ParquetExporter",
+            "jsonl": "attar_std.write:JsonlExporter",
+            "csv": "attar_std.write:CsvExporter",
         }
 
 

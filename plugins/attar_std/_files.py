@@ -220,7 +220,7 @@ def open_bytes(file: DataFile, encoding: str) -> BinaryIO:
     raw = open_plain(file)
     if file.compression == "gz":
         unpacked = gzip.GzipFile(fileobj=raw)
-        unpacked.myfileobj = raw  # closed with it
+        unpacked.myfileobj = raw  # type: ignore[assignment]  # closed with it
         raw = cast(BinaryIO, unpacked)
     elif file.compression == "zst":
         import zstandard

@@ -11,7 +11,7 @@ from attar.api import ParsedType, Reject
 
 from ._types import INT_MAX, INT_MIN, Misfit, fitter, say
 
-_FAST = {"string": {str}, "bool": {bool}, "int": {int}, "float": {float}}
+_FAST: dict[str, set[type]] = {"string": {str}, "bool": {bool}, "int": {int}, "float": {float}}
 
 
 class Column(NamedTuple):
@@ -47,7 +47,7 @@ class Fit:
 
     def __call__(self, records: Sequence[Any]) -> Fitted:
         rejects: dict[int, Reject] = {}
-        if not set(map(type, records)) <= {dict}:
+        if {type(record) for record in records} - {dict}:
             records, rejects = _objects(records)
         if self._closed and not set().union(*records) <= self._known:
             for place, record in enumerate(records):
@@ -82,10 +82,10 @@ def _objects(records: Sequence[Any]) -> tuple[list[Any], dict[int, Reject]]:
 def _fits(values: list[Any], kind: ParsedType) -> bool:
     if kind.kind in ("json", "any"):
         return kind.nullable or None not in values
-    types = set(map(type, values))
+    types: set[type] = set(map(type, values))
     if kind.nullable:
         types.discard(type(None))
-    if not types <= _FAST.get(kind.kind, set()):
+    if types - _FAST.get(kind.kind, set()):
         return False
     if kind.kind == "int":
         numbers = [v for v in values if v is not None] if kind.nullable else values

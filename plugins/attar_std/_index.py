@@ -72,11 +72,13 @@ def build(
         options: how to read them.
         key: id of a record, or None for a record without a usable one; None where rows have no id column.
     """
-    found, ids = [], _Ids(folder) if key else None
-    for file in files:
-        found.append(_index_file(file, options, key, ids))
+    ids = _Ids(folder) if key else None
+    found = [_index_file(file, options, key, ids) for file in files]
     index = Index(found, ids.duplicates() if ids else {})
-    data = {"files": [[f.name, f.records, [list(m) for m in f.marks]] for f in found], "duplicates": {str(k): v for k, v in index.duplicates.items()}}
+    data = {
+        "files": [[f.name, f.records, [list(m) for m in f.marks]] for f in found],
+        "duplicates": {str(k): v for k, v in index.duplicates.items()},
+    }
     temporary = folder / f"{NAME}.{os.getpid()}"
     temporary.write_bytes(orjson.dumps(data))
     temporary.replace(folder / NAME)
@@ -91,7 +93,8 @@ def _index_file(
             return FileIndex(file.name, count_rows(file), [])
         if file.format == "jsonl":
             return FileIndex(file.name, *count_lines(file, options))
-    count, marks = 0, []
+    count = 0
+    marks: list[Mark] = []
     for chunk in chunks(file, options, Mark(0, 0)):
         if chunk.mark.offset >= 0 and (not marks or chunk.mark.record - marks[-1].record >= 4096):
             marks.append(chunk.mark)
@@ -156,8 +159,7 @@ def _repeats(rows: array[int]) -> Iterator[tuple[int, int]]:
     table = table[order]
     same = (table[1:, 0] == table[:-1, 0]) & (table[1:, 1] == table[:-1, 1])
     first = 0
-    for place in np.flatnonzero(same):
-        place = int(place)
+    for place in np.flatnonzero(same).tolist():
         if place == 0 or not same[place - 1]:
             first = int(table[place, 2])
         yield int(table[place + 1, 2]), first

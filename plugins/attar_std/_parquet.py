@@ -39,7 +39,7 @@ def count_rows(file: DataFile) -> int:
 
 
 def columns_of(file: DataFile) -> dict[str, ParsedType | None]:
-    """Types by the file's schema; None for what no type of ours can hold. Nullable where the file's figures allow nulls."""
+    """Types by the file's schema, nullable where its figures allow nulls; None for what no type of ours can hold."""
     with open_parquet(file) as opened:
         schema, metadata = opened.schema_arrow, opened.metadata
         nulls = _null_counts(metadata)

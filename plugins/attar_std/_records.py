@@ -1,4 +1,4 @@
-"""Records of one file, in order, in chunks. What cannot be read is a Reject in its place: no record is lost or moved."""
+"""Records of one file, in order, in chunks. What cannot be read is a Reject in its place: none is lost or moved."""
 
 from __future__ import annotations
 
@@ -175,7 +175,8 @@ def _broken_text(at: int) -> Reject:
 
 def count_lines(file: DataFile, options: Options) -> tuple[int, list[Mark]]:
     """Records of a JSONL file and marks into it, without parsing a line."""
-    record, marks = 0, []
+    record = 0
+    marks: list[Mark] = []
     for offset, lines, _ in _blocks(file, options, 0):
         if not marks or record - marks[-1].record >= ROWS:
             marks.append(Mark(record, offset))
@@ -227,7 +228,8 @@ def _leading(text: str) -> list[Any]:
     """The elements of a JSON array that stand before its first mistake."""
     from json import JSONDecoder
 
-    decode, found = JSONDecoder(strict=True).raw_decode, []
+    decode = JSONDecoder(strict=True).raw_decode
+    found: list[Any] = []
     at = text.find("[") + 1
     while True:
         while at < len(text) and text[at] in " \t\r\n,":
@@ -342,7 +344,8 @@ def _csv(file: DataFile, options: Options, start: Mark) -> Iterator[Chunk]:
         return
     seeks = seekable(file, options.encoding) and start.offset > 0
     record, skip = (start.record, start.record) if seeks else (-1, start.record)  # -1: the header itself
-    mark, records = Mark(skip, -1), []
+    mark = Mark(skip, -1)
+    records: list[Any] = []
     for offset, fields in _csv_rows(file, options, start.offset if seeks else 0):
         if record >= skip:
             if not records:

@@ -1,7 +1,7 @@
 """Types of values that come from outside: inferred, checked, and turned into Arrow.
 
-Three rules hold everywhere in this plugin: an int fits a float column; a column whose values do not agree is `json`; and
-nothing is coerced beyond that, so that a wrong value is seen rather than bent.
+Three rules hold everywhere in this plugin: an int fits a float column; a column whose values do not agree is `json`;
+and nothing is coerced beyond that, so that a wrong value is seen rather than bent.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class ReadConfig(Config):
     )
     format: Literal["auto", "jsonl", "json", "parquet", "csv", "tsv", "text"] = Field(
         "auto",
-        description="auto tells by the file name (.jsonl, .json, .parquet, .csv, .tsv, .txt, .md, also with .gz or .zst)",
+        description="auto tells by the name (.jsonl, .json, .parquet, .csv, .tsv, .txt, .md, also with .gz or .zst)",
     )
     id: str | None = Field(
         None,
@@ -47,7 +47,9 @@ class ReadConfig(Config):
     map: dict[str, str] = Field(
         default_factory=dict, description="new column name → name in the file, such as `persona: input persona`"
     )
-    text_column: str = Field("text", description="column that takes the content of .txt and .md files, one row per file")
+    text_column: str = Field(
+        "text", description="column that takes the content of .txt and .md files, one row per file"
+    )
     encoding: str = Field("utf-8", description="how text files are encoded")
     max_row_bytes: int = Field(
         32 * 1024 * 1024, ge=1, description="a larger record is rejected as too_large instead of filling the memory"
@@ -59,9 +61,9 @@ class Read(BatchSource[ReadConfig]):
 
     Rows come in the order of the files (folders and globs sorted by relative name) and of the records in them. A row's
     key is its id column's value, else its file's name relative to `path` and its record number, so moving the folder
-    keeps every row id. A record that cannot be read is dead-lettered in its place: `invalid_json`, `invalid_csv`, `torn`
-    (the file ends early), `encoding`, `not_object`, `schema` (does not fit its columns), `missing_id`, `duplicate_id`
-    (the first one stays), `too_large`. Blank lines are no records. Text is taken as it is, not normalised.
+    keeps every row id. A record that cannot be read is dead-lettered in its place: `invalid_json`, `invalid_csv`,
+    `torn` (the file ends early), `encoding`, `not_object`, `schema` (does not fit its columns), `missing_id`,
+    `duplicate_id` (the first one stays), `too_large`. Blank lines are no records. Text is taken as it is, not normalised.
 
     A column `id` of the file is called `source_id` unless `map` says otherwise: `id` is what attar calls its own.
     Compressed files cannot be entered in the middle, so each shard decompresses from the start.
@@ -112,7 +114,9 @@ class Read(BatchSource[ReadConfig]):
             if file.format in ("csv", "tsv"):
                 header = csv_header(file, self._options())
                 if twice := next((name for n, name in enumerate(header) if name in header[:n]), None):
-                    raise ConfigProblem(("path",), f"{file.name!r} names column {twice!r} twice in its header", "", "E502")
+                    raise ConfigProblem(
+                        ("path",), f"{file.name!r} names column {twice!r} twice in its header", "", "E502"
+                    )
         if self.config.columns is not None:
             return self._declared(files)
         found = self._infer(files)
@@ -134,7 +138,10 @@ class Read(BatchSource[ReadConfig]):
             new = names[source]
             if new in result:
                 raise ConfigProblem(
-                    ("map",), f"two columns of the file are called {new!r}", "name one of them otherwise in map:", "E502"
+                    ("map",),
+                    f"two columns of the file are called {new!r}",
+                    "name one of them otherwise in map:",
+                    "E502",
                 )
             result[new] = Column(new, source, kind)
         if self.config.id is not None and found:
@@ -152,10 +159,15 @@ class Read(BatchSource[ReadConfig]):
             raise ConfigProblem(("columns",), "columns is empty", "list the columns to read, or leave columns out")
         for new in self.config.map:
             if new not in kinds:
-                raise ConfigProblem(("map", new), f"map names {new!r}, which columns does not list", "add it to columns")
+                raise ConfigProblem(
+                    ("map", new), f"map names {new!r}, which columns does not list", "add it to columns"
+                )
         if "id" in kinds:
             raise ConfigProblem(
-                ("columns", "id"), "`id` is attar's own column", f"call it otherwise, with map: {{{OWN_ID}: id}}", "E502"
+                ("columns", "id"),
+                "`id` is attar's own column",
+                f"call it otherwise, with map: {{{OWN_ID}: id}}",
+                "E502",
             )
         sources = {name: self.config.map.get(name, name) for name in kinds}
         if OWN_ID in kinds and OWN_ID not in self.config.map:
@@ -165,8 +177,7 @@ class Read(BatchSource[ReadConfig]):
                 present = self._names(files[0])
                 if present and source not in present and not kinds[name].nullable:
                     raise self._unknown(("columns", name), source, present)
-        columns = [Column(name, sources[name], kind) for name, kind in kinds.items()]
-        return columns
+        return [Column(name, sources[name], kind) for name, kind in kinds.items()]
 
     def _names(self, file: DataFile) -> Sequence[str]:
         """Column names of a file as far as its form fixes them; empty where it does not."""
@@ -184,7 +195,9 @@ class Read(BatchSource[ReadConfig]):
             break
         return list(names)
 
-    def _unknown(self, field: Sequence[str | int], name: str, known: Sequence[str] | Mapping[str, Any]) -> ConfigProblem:
+    def _unknown(
+        self, field: Sequence[str | int], name: str, known: Sequence[str] | Mapping[str, Any]
+    ) -> ConfigProblem:
         import difflib
 
         near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
@@ -225,7 +238,7 @@ class Read(BatchSource[ReadConfig]):
 
     def _see(self, file: DataFile, records: Sequence[Mapping[str, Any]], seen: dict[str, Seen]) -> None:
         if file.format in ("csv", "tsv"):
-            records = infer_text(records)  # type: ignore[arg-type]
+            records = infer_text(records)
         elif file.format == "text":
             records = self._texts(records)
         before = bool(seen)
@@ -318,7 +331,9 @@ class Read(BatchSource[ReadConfig]):
             begin, end = max(start - base, 0), None if stop is None else stop - base
             fit = self._fit(file, columns)
             read = 0
-            for first, records in self._slice(file, index.files[place].before(begin) if index else Mark(0, 0), begin, end):
+            for first, records in self._slice(
+                file, index.files[place].before(begin) if index else Mark(0, 0), begin, end
+            ):
                 keys: list[Key] = [(file.name, number) for number in range(first, first + len(records))]
                 values, rejects = fit(records)
                 if source is not None:
