@@ -6,9 +6,10 @@ until a new field is classified.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 
 class Operational:
@@ -144,6 +145,18 @@ class Include(Model):
     with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="values for its params")
 
 
+def _kind_of_entry(value: Any) -> str:
+    """What the user meant by an entry of `steps:`: the key `repeat` decides, so that errors speak of one of the two."""
+    if isinstance(value, RepeatSpec) or (isinstance(value, Mapping) and "repeat" in value):
+        return "repeat"
+    return "step"
+
+
+StepEntry = Annotated[
+    Annotated[StepSpec, Tag("step")] | Annotated[RepeatSpec, Tag("repeat")], Discriminator(_kind_of_entry)
+]
+
+
 class OutputSpec(Model):
     """One dataset the run leaves."""
 
@@ -163,5 +176,5 @@ class Recipe(Model):
     params: dict[str, Param] = Field(default_factory=dict)
     models: dict[str, ModelSpec] = Field(default_factory=dict)
     include: list[Include] | Include = Field(default_factory=list)
-    steps: dict[str, StepSpec | RepeatSpec]
+    steps: dict[str, StepEntry]
     outputs: dict[str, OutputSpec]
