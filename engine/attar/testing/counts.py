@@ -74,6 +74,8 @@ class Counts:
             "completion_tokens": self.completion_tokens,
             "models": dict(self.models),
             "faults": dict(self.faults),
+            "first": self.first,  # time.monotonic(), which all processes of a machine share on Linux
+            "last": self.last,
             "span": 0.0 if self.first is None or self.last is None else self.last - self.first,
         }
 
