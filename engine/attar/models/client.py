@@ -1,0 +1,428 @@
+"""Asks models: from the journal where the answer is known, else once, and journalled before anyone sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+from multidict import CIMultiDict
+from yarl import URL
+
+from attar.api import Answer, RowError, Usage
+from attar.errors import AttarError
+from attar.identity import request_key
+from attar.models import answers, rehearsal
+from attar.models.calls import Call, Journal, ServedModel, Stop
+from attar.models.meter import Meter
+from attar.models.meter import Usage as Spent
+from attar.models.policy import RetryPolicy
+from attar.models.secrets import Scrubber, base_url, resolve_text
+from attar.models.transport import Pool, Refused, Server
+
+_PATHS = {
+    "chat": "/chat/completions",
+    "completion": "/completions",
+    "embeddings": "/embeddings",
+    "logprobs": "/completions",
+}
+_READ: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "chat": answers.chat_value,
+    "completion": answers.completion_value,
+    "embeddings": answers.embeddings_value,
+    "logprobs": answers.logprobs_value,
+}
+
+
+class _Bound:
+    """A served model made ready for requests in this process: this is where secrets live, and nowhere else."""
+
+    __slots__ = (
+        "backend", "headers", "max_context", "model", "name", "protocols", "revision", "sampling", "seconds", "send_seed",
+        "send_priority", "server", "served", "tls", "urls",
+    )  # fmt: skip
+
+    def __init__(self, served: ServedModel) -> None:
+        spec = served.spec
+        self.name = served.name
+        self.served = served
+        self.model = served.model
+        self.revision = spec.revision
+        self.sampling: dict[str, Any] = spec.sampling.model_dump(exclude_none=True)
+        self.send_seed = spec.send_seed
+        self.send_priority = served.send_priority
+        limit = spec.serve.get("max-model-len", spec.serve.get("max_model_len"))
+        self.max_context = spec.max_context or (limit if isinstance(limit, int) else None)
+        self.urls: dict[str, URL] = {}
+        self.headers: CIMultiDict[str] = CIMultiDict()
+        self.tls: ssl.SSLContext | bool = True
+        self.seconds = spec.endpoint.timeout
+        self.server: Server | None = None
+        self.backend: Any = None
+        # Answers no model gave are kept under keys of their own: a rehearsal must never be taken for paid work.
+        mark = "rehearsal-" if served.kind == "rehearsal" else ""
+        self.protocols = {name: mark + name for name in _PATHS}
+
+    def merged(self, sampling: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The model's sampling with a call's overrides; null removes a parameter."""
+        if not sampling:
+            return self.sampling
+        return {name: value for name, value in {**self.sampling, **sampling}.items() if value is not None}
+
+
+class ModelClient:
+    """Calls the models of a run. One per process; use as an async context manager.
+
+    Args:
+        models: by their name in the recipe, as `resolve` made them (servers' addresses filled in).
+        journal: where answers are kept.
+        meter: counts what calls cost.
+        policy: tries and patience; the default is changed by the environment variable ATTAR_RETRY.
+        notice: told of things a person should know (a server that cannot be reached).
+        env: where `${env.NAME}` is looked up; the process's environment by default.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, ServedModel],
+        journal: Journal,
+        meter: Meter,
+        *,
+        policy: RetryPolicy | None = None,
+        notice: Callable[[str], None] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self._served = dict(models)
+        self._journal = journal
+        self._meter = meter
+        self._env = os.environ if env is None else env
+        self._policy = policy or RetryPolicy.from_env(self._env)
+        self._notice = notice
+        self._models: dict[str, _Bound] = {}
+        self._flying: dict[str, list[asyncio.Future[None]] | None] = {}
+        self._pool: Pool | None = None
+
+    async def __aenter__(self) -> Self:
+        most: dict[str, int] = {}
+        for served in self._served.values():
+            name = served.server or served.name
+            most[name] = max(most.get(name, 1), served.spec.in_flight)
+        self._pool = Pool(sum(most.values()))
+        secrets: list[str] = []
+        self._models = {name: self._bind(served, secrets) for name, served in self._served.items()}
+        scrub = Scrubber(secrets)
+        servers: dict[str, Server] = {}
+        for bound in self._models.values():
+            name = bound.served.server or bound.name
+            server = servers.get(name)
+            if server is None:
+                server = servers[name] = Server(
+                    f"model {bound.name!r}", self._pool, self._policy, most[name], scrub, self._notice
+                )
+            bound.server = server
+            if bound.backend is not None:
+                await bound.backend.open()
+            self._meter.prices(bound.name, bound.served.spec.prices)
+        self._pool.open(min((bound.seconds for bound in self._models.values()), default=600))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+        for bound in self._models.values():
+            if bound.backend is not None:
+                await bound.backend.close()
+
+    # -- the calls ---------------------------------------------------------------------------------------------
+
+    async def chat(self, call: Call, seeds: Callable[[int], int], format_attempts: int = 2) -> Answer:
+        """One chat completion. With a schema: asked again, with another seed, until the answer meets it.
+
+        Args:
+            seeds: seed of the k-th format attempt, from 0.
+            format_attempts: times it is asked in all, at least once.
+
+        Raises:
+            RowError: `unparseable`, `truncated`, `too_long`, `refused`, `transport`, `rehearse`.
+            Stop: the run cannot go on.
+        """
+        bound = self._models[call.model]
+        usage = self._meter.of(call.step, call.model)
+        sampling = bound.merged(call.sampling)
+        schema = call.schema
+        body: dict[str, Any] = {"messages": call.messages, "sampling": sampling}
+        if schema is None:
+            key, value = await self._value(bound, call, body, sampling, seeds(0), usage)
+            return _answer(key, value)
+        body["schema"] = schema
+        check = answers.checker(schema)
+        code = problem = ""
+        for attempt in range(max(1, format_attempts)):
+            if attempt:
+                usage.format_retries += 1
+            key, value = await self._value(bound, call, body, sampling, seeds(attempt), usage)
+            parsed = answers.parse(value["text"], check)
+            cut = value["finish"] == "length"
+            if not parsed.problem and not (cut and parsed.repaired):
+                return _answer(key, value, parsed.value, parsed.repaired)
+            # a repaired half is no answer: what the model had still to say is lost
+            code = "truncated" if cut else "unparseable"
+            problem = "the answer was cut off at max_tokens" if cut else parsed.problem
+        asked = max(1, format_attempts)
+        raise RowError(code, f"{problem} (asked {asked} times)" if asked > 1 else problem)
+
+    async def complete(self, call: Call, seed: int) -> Answer:
+        """One raw text completion; errors as `chat`."""
+        bound = self._models[call.model]
+        sampling = bound.merged(call.sampling)
+        body = {"prompt": call.prompt, "sampling": sampling}
+        usage = self._meter.of(call.step, call.model)
+        return _answer(*await self._value(bound, call, body, sampling, seed, usage))
+
+    async def embed(self, call: Call, seed: int) -> list[list[float]]:
+        """One vector per text; errors as `chat`. Journalled per list of texts."""
+        if not call.texts:
+            return []
+        bound = self._models[call.model]
+        usage = self._meter.of(call.step, call.model)
+        # A text has one embedding: neither seed nor sampling tells two requests apart.
+        _, value = await self._value(bound, call, {"input": list(call.texts)}, {}, 0, usage)
+        vectors: list[list[float]] = value["vectors"]
+        if len(vectors) != len(call.texts):
+            raise RowError("refused", f"the server sent {len(vectors)} embeddings for {len(call.texts)} texts")
+        return vectors
+
+    async def logprobs(self, call: Call, seed: int) -> list[float]:
+        """Log-probabilities (natural log) of the tokens of `call.prompt`, the first left out; errors as `chat`."""
+        bound = self._models[call.model]
+        usage = self._meter.of(call.step, call.model)
+        _, value = await self._value(bound, call, {"prompt": call.prompt}, {}, 0, usage)
+        numbers: list[float] = value["logprobs"]
+        return numbers
+
+    # -- one request -------------------------------------------------------------------------------------------
+
+    async def _value(
+        self, bound: _Bound, call: Call, body: dict[str, Any], sampling: Mapping[str, Any], seed: int, usage: Spent
+    ) -> tuple[str, dict[str, Any]]:
+        """The request's key and its value: known, in flight already, or asked for now."""
+        protocol = bound.protocols[call.protocol]
+        if bound.served.kind == "rehearsal":
+            body = {**body, **rehearsal.identity(call)}
+        key = request_key(protocol, bound.model, bound.revision, body, seed)
+        journal = self._journal
+        flying = self._flying
+        while True:
+            value = journal.get(key)
+            if value is not None:
+                usage.journal_hits += 1
+                refused = value.get("refused")
+                if refused is not None:
+                    raise RowError(value.get("code", "refused"), refused)
+                return key, value
+            if key not in flying:
+                break
+            waiting = flying[key]
+            if waiting is None:
+                waiting = flying[key] = []
+            done = asyncio.get_running_loop().create_future()
+            waiting.append(done)
+            await done
+        flying[key] = None
+        failure: Exception | None = None
+        try:
+            value = await self._ask(bound, call, sampling, seed, key, usage)
+            # Before anyone sees it: a crash after this line pays nothing again.
+            journal.put(key, call.protocol, value)
+        except Exception as error:
+            failure = error
+            raise
+        finally:
+            waiting = flying.pop(key)
+            if waiting:
+                _wake(waiting, failure)
+        refused = value.get("refused")
+        if refused is not None:
+            raise RowError(value["code"], refused)
+        return key, value
+
+    async def _ask(
+        self, bound: _Bound, call: Call, sampling: Mapping[str, Any], seed: int, key: str, usage: Spent
+    ) -> dict[str, Any]:
+        if bound.max_context is not None:
+            _check_length(call, bound.max_context)
+        began = time.monotonic()
+        server = bound.server
+        assert server is not None, "the client is not open"
+        protocol = call.protocol
+        outcome: Any
+        if bound.served.kind == "rehearsal":
+            outcome = _READ[protocol](rehearsal.respond(call, seed, key))
+            await asyncio.sleep(0)
+        else:
+            wire: dict[str, Any] = _wire(bound, call, sampling, seed)
+            if bound.backend is not None:
+                outcome = await self._ask_plugin(bound, call, wire, server, usage)
+            else:
+                headers = bound.headers.copy()
+                headers["X-Request-Id"] = key
+                outcome = await server.ask(
+                    bound.urls[protocol],
+                    orjson.dumps(wire, default=_plain),
+                    headers,
+                    bound.tls,
+                    bound.seconds,
+                    call.priority,
+                    usage,
+                    _READ[protocol],
+                )
+        usage.requests += 1
+        usage.seconds += time.monotonic() - began
+        if type(outcome) is Refused:
+            usage.refused += 1
+            return {"refused": outcome.detail, "code": outcome.code}
+        value: dict[str, Any] = outcome
+        usage.prompt_tokens += value.get("prompt_tokens", 0)
+        usage.completion_tokens += value.get("completion_tokens", 0)
+        usage.cached_tokens += value.get("cached_tokens", 0)
+        return value
+
+    async def _ask_plugin(self, bound: _Bound, call: Call, wire: dict[str, Any], server: Server, usage: Spent) -> Any:
+        """A plugin's backend tries again by itself; what it lets through is a transport failure."""
+        if not server.limiter.try_acquire():
+            await server.limiter.acquire(call.priority)
+        usage.in_flight += 1
+        try:
+            return _READ[call.protocol](await bound.backend.answer(call.protocol, wire))
+        except (RowError, AttarError):
+            raise
+        except Exception as error:
+            raise RowError("transport", f"backend {bound.served.backend}: {type(error).__name__}") from None
+        finally:
+            usage.in_flight -= 1
+            server.limiter.release()
+
+    # -- opening -----------------------------------------------------------------------------------------------
+
+    def _bind(self, served: ServedModel, secrets: list[str]) -> _Bound:
+        bound = _Bound(served)
+        if served.kind == "plugin":
+            module, _, name = served.backend_path.partition(":")
+            bound.backend = getattr(importlib.import_module(module), name)(served)
+        if served.kind in ("rehearsal", "plugin"):
+            return bound
+        endpoint = served.spec.endpoint
+        raw = served.base_url if served.kind == "vllm" else served.url
+        if raw is None:
+            raise Stop("E607", f"model {served.name!r} has no server: its address is not known")
+        url = base_url(resolve_text(raw, self._env, served.name))
+        bound.urls = {protocol: URL(url + path) for protocol, path in _PATHS.items()}
+        bound.headers["Content-Type"] = "application/json"
+        bound.headers["Accept-Encoding"] = "gzip, deflate"
+        for name, text in served.headers.items():
+            bound.headers[name] = value = resolve_text(text, self._env, served.name)
+            secrets.append(value)
+        if served.key:
+            key = resolve_text(served.key, self._env, served.name)
+            bound.headers["Authorization"] = f"Bearer {key}"
+            secrets.append(key)
+        secrets += [url, url.removesuffix("/v1"), URL(url).authority]
+        if self._policy.timeout is not None:
+            bound.seconds = self._policy.timeout
+        if not endpoint.verify_tls:
+            bound.tls = False
+        elif endpoint.ca_file:
+            try:
+                bound.tls = ssl.create_default_context(cafile=endpoint.ca_file)
+            except (OSError, ssl.SSLError):
+                raise Stop(
+                    "E608", f"model {served.name!r}: the certificates of endpoint.ca_file cannot be read", exit_code=2
+                ) from None
+        return bound
+
+
+def _wire(bound: _Bound, call: Call, sampling: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """The request body as the server gets it."""
+    protocol = call.protocol
+    if protocol == "embeddings":
+        return {"model": bound.model, "input": call.texts}
+    if protocol == "logprobs":
+        return {"model": bound.model, "prompt": call.prompt, "max_tokens": 0, "echo": True, "logprobs": 1, "temperature": 0}
+    wire: dict[str, Any] = {"model": bound.model, **sampling}
+    if protocol == "chat":
+        wire["messages"] = call.messages
+    else:
+        wire["prompt"] = call.prompt
+    if bound.send_seed:
+        wire["seed"] = seed
+    if bound.send_priority:
+        wire["priority"] = call.priority
+    if call.schema is not None:
+        wire["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": call.schema, "strict": True},
+        }
+    return wire
+
+
+def _check_length(call: Call, most: int) -> None:
+    """Refuses a prompt that cannot fit whatever the tokenizer: every word is a token at least.
+
+    Raises:
+        RowError: `too_long`.
+    """
+    if call.protocol == "chat":
+        texts = [m["content"] for m in call.messages if isinstance(m.get("content"), str)]
+    else:
+        texts = [call.prompt, *call.texts] if call.protocol != "embeddings" else list(call.texts)
+    # A word of one letter and a space is the shortest: shorter texts need not be split.
+    if call.protocol == "embeddings":
+        least = max((len(text.split()) for text in texts if len(text) > 2 * most), default=0)
+    elif sum(map(len, texts)) < 2 * most:
+        return
+    else:
+        least = sum(len(text.split()) for text in texts)
+    if least > most:
+        raise RowError("too_long", f"the prompt has {least} words, the model takes {most} tokens")
+
+
+def _answer(key: str, value: Mapping[str, Any], parsed: Any = None, repaired: bool = False) -> Answer:
+    get = value.get
+    return Answer(
+        value["text"],
+        get("reasoning", ""),
+        parsed,
+        value["finish"],
+        Usage(get("prompt_tokens", 0), get("completion_tokens", 0), get("cached_tokens", 0)),
+        key,
+        repaired,
+        get("logprobs"),
+    )
+
+
+def _wake(waiting: list[asyncio.Future[None]], failure: Exception | None) -> None:
+    """Tells those who asked the same: the answer is journalled, or nobody will bring it (they ask then), or this."""
+    for done in waiting:
+        if not done.done():
+            if isinstance(failure, RowError):
+                done.set_exception(RowError(failure.code, failure.detail))
+            elif failure is not None:
+                done.set_exception(failure)
+            else:
+                done.set_result(None)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value)
