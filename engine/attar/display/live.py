@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -29,11 +30,14 @@ class LiveDisplay:
         self._last = 0.0
         self._steps: dict[str, Mapping[str, int]] = {}
         self._status = ""
+        # Progress comes from the thread that watches the ranks; a notice may come from a signal handler of this one.
+        self._lock = threading.RLock()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         handler = getattr(self, f"_{event['type']}", None)
         if handler is not None:
-            handler(event)
+            with self._lock:
+                handler(event)
 
     def _run_started(self, event: Mapping[str, Any]) -> None:
         self._stages = len(event.get("stages", ()))
