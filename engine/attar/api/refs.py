@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import core_schema
 
+from attar.recipe.prompt_text import PromptPart, PromptText
+
 
 class _NameRef(str):
     """A name in the recipe, marked by its type so that the engine can find and check it."""
@@ -37,41 +39,11 @@ class Runtime:
     __slots__ = ()
 
 
-class PromptPart(BaseModel):
-    """One message of a prompt file; `text` is a Jinja template, `line` its first line in the file."""
+class RecipePath:
+    """Marks a Config field that holds a path or a list of paths (`path: Annotated[str, RecipePath()]`): what stands in
+    the recipe is relative to the recipe's file; the step gets it absolute. URLs stay as they are."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    role: str
-    text: str
-    line: int = 1
-
-
-class PromptText(BaseModel):
-    """A loaded prompt file.
-
-    Attributes:
-        file: path as the user would name it, for messages.
-        parts: messages in order.
-        inputs: declared input names, or None where the front matter declares none.
-        output: raw `output:` of the front matter (a schema path already resolved to its content), or None.
-        version, note: from the front matter.
-        rehearse: Jinja template (or a mapping of them) for the rehearsal backend, or None.
-        digest: blake2b-128 of the file's bytes, hex.
-        variables: names the templates use, each with (line, column) of its first use.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    file: str
-    parts: tuple[PromptPart, ...]
-    inputs: tuple[str, ...] | None = None
-    output: dict[str, Any] | None = None
-    version: str = "1"
-    note: str = ""
-    rehearse: str | None = None
-    digest: str = ""
-    variables: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    __slots__ = ()
 
 
 class _ByColumn(BaseModel):
@@ -106,3 +78,6 @@ class SchemaRef(_ByColumn):
     """A JSON Schema file for structured output, or one per value of a column. `schemas` holds them once resolved."""
 
     schemas: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+__all__ = ["ModelRef", "PromptPart", "PromptRef", "PromptText", "Runtime", "SchemaRef", "StepRef"]

@@ -92,12 +92,21 @@ def _data_path(loc: Sequence[str | int], kind: str, data: Any) -> YamlPath:
     here = data
     for i, part in enumerate(loc):
         last = i == len(loc) - 1
-        if (isinstance(here, Mapping) and part in here) or (isinstance(here, list) and isinstance(part, int) and part < len(here)):
+        found, inner = _step_into(here, part)
+        if found:
             path.append(part)
-            here = here[part]
+            here = inner
         elif last and kind == "missing":
             path.append(part)
     return tuple(path)
+
+
+def _step_into(data: Any, part: str | int) -> tuple[bool, Any]:
+    if isinstance(data, Mapping):
+        return part in data, data.get(part)
+    if isinstance(data, list) and isinstance(part, int) and 0 <= part < len(data):
+        return True, data[part]
+    return False, None
 
 
 def _at(data: Any, path: YamlPath) -> Any:
@@ -212,7 +221,7 @@ def field_names(model: Any, path: YamlPath, data: Any) -> set[str]:
     """The keys allowed at a path of a model's data; of a union, those of the member the data looks most like."""
     here: list[Any] = [model]
     for part in path:
-        data = data[part] if isinstance(data, Mapping | list) else None
+        _, data = _step_into(data, part)
         following: list[Any] = []
         for tp in here:
             following.extend(_child(tp, part))

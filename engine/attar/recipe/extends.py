@@ -99,10 +99,10 @@ _SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|api[-_]?key", re
 
 def _literal_secrets(name: str, spec: ModelSpec, document: Document) -> list[Diagnostic]:
     """Keys written into the recipe itself: they would end up in version control."""
-    texts = {("key",): spec.endpoint.key or ""}
+    texts: dict[tuple[str, ...], str] = {("key",): spec.endpoint.key or ""}
     texts.update({("headers", k): v for k, v in spec.endpoint.headers.items() if _SECRET_HEADER.search(k)})
     if spec.endpoint.url and re.match(r"[a-z]+://[^/@]*:[^/@]*@", spec.endpoint.url):
-        texts[("url",)] = spec.endpoint.url  # type: ignore[index]
+        texts[("url",)] = spec.endpoint.url
     found = []
     for where, text in texts.items():
         if text and "${env." not in text:

@@ -234,7 +234,7 @@ class Interpolation:
             if not _ENV_NAME.match(name):
                 self._wrong("E216", f"{name!r} is no name of an environment variable", "", path, nth)
             elif not self.env_allowed(path):
-                help = "it is allowed in a model's endpoint.url, endpoint.key and endpoint.headers; elsewhere use a parameter"
+                help = "it may stand in a model's endpoint.url, endpoint.key and endpoint.headers; elsewhere use params"
                 self._wrong("E215", "${env.…} is not allowed here", help, path, nth)
             else:
                 return raw
