@@ -24,7 +24,7 @@ from attar.models.meter import Meter
 from attar.models.meter import Usage as Spent
 from attar.models.policy import RetryPolicy
 from attar.models.secrets import Scrubber, base_url, resolve_text
-from attar.models.transport import Pool, Refused, Server
+from attar.models.transport import Pool, Refused, Route, Server, proxy_for
 
 _PATHS = {
     "chat": "/chat/completions",
@@ -44,8 +44,8 @@ class _Bound:
     """A served model made ready for requests in this process: this is where secrets live, and nowhere else."""
 
     __slots__ = (
-        "backend", "headers", "max_context", "model", "name", "protocols", "revision", "sampling", "seconds", "send_seed",
-        "send_priority", "server", "served", "tls", "urls",
+        "backend", "headers", "max_context", "model", "name", "protocols", "revision", "routes", "sampling", "send_seed",
+        "send_priority", "server", "served",
     )  # fmt: skip
 
     def __init__(self, served: ServedModel) -> None:
@@ -59,10 +59,8 @@ class _Bound:
         self.send_priority = served.send_priority
         limit = spec.serve.get("max-model-len", spec.serve.get("max_model_len"))
         self.max_context = spec.max_context or (limit if isinstance(limit, int) else None)
-        self.urls: dict[str, URL] = {}
+        self.routes: dict[str, Route] = {}
         self.headers: CIMultiDict[str] = CIMultiDict()
-        self.tls: ssl.SSLContext | bool = True
-        self.seconds = spec.endpoint.timeout
         self.server: Server | None = None
         self.backend: Any = None
         # Answers no model gave are kept under keys of their own: a rehearsal must never be taken for paid work.
@@ -129,7 +127,8 @@ class ModelClient:
             if bound.backend is not None:
                 await bound.backend.open()
             self._meter.prices(bound.name, bound.served.spec.prices)
-        self._pool.open(min((bound.seconds for bound in self._models.values()), default=600))
+        routes = [route for bound in self._models.values() for route in bound.routes.values()]
+        self._pool.open(min((route.seconds for route in routes), default=600))
         return self
 
     async def __aexit__(
@@ -275,11 +274,9 @@ class ModelClient:
                 headers = bound.headers.copy()
                 headers["X-Request-Id"] = key
                 outcome = await server.ask(
-                    bound.urls[protocol],
+                    bound.routes[protocol],
                     orjson.dumps(wire, default=_plain),
                     headers,
-                    bound.tls,
-                    bound.seconds,
                     call.priority,
                     usage,
                     _READ[protocol],
@@ -324,7 +321,6 @@ class ModelClient:
         if raw is None:
             raise Stop("E607", f"model {served.name!r} has no server: its address is not known")
         url = base_url(resolve_text(raw, self._env, served.name))
-        bound.urls = {protocol: URL(url + path) for protocol, path in _PATHS.items()}
         bound.headers["Content-Type"] = "application/json"
         bound.headers["Accept-Encoding"] = "gzip, deflate"
         for name, text in served.headers.items():
@@ -335,17 +331,19 @@ class ModelClient:
             bound.headers["Authorization"] = f"Bearer {key}"
             secrets.append(key)
         secrets += [url, url.removesuffix("/v1"), URL(url).authority]
-        if self._policy.timeout is not None:
-            bound.seconds = self._policy.timeout
+        tls: ssl.SSLContext | bool = True
         if not endpoint.verify_tls:
-            bound.tls = False
+            tls = False
         elif endpoint.ca_file:
             try:
-                bound.tls = ssl.create_default_context(cafile=endpoint.ca_file)
+                tls = ssl.create_default_context(cafile=endpoint.ca_file)
             except (OSError, ssl.SSLError):
                 raise Stop(
                     "E608", f"model {served.name!r}: the certificates of endpoint.ca_file cannot be read", exit_code=2
                 ) from None
+        seconds = endpoint.timeout if self._policy.timeout is None else self._policy.timeout
+        proxy = proxy_for(URL(url))
+        bound.routes = {name: Route(URL(url + path), tls, proxy, seconds) for name, path in _PATHS.items()}
         return bound
 
 

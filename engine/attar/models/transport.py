@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+import urllib.request
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -46,6 +47,23 @@ class _Failed(NamedTuple):
     reached: bool = True
 
 
+class Route(NamedTuple):
+    """How a server is reached: all that is the same for every request to one path."""
+
+    url: URL
+    tls: ssl.SSLContext | bool
+    proxy: URL | None
+    seconds: float
+
+
+def proxy_for(url: URL) -> URL | None:
+    """The proxy the environment names for a URL (HTTPS_PROXY, NO_PROXY and so on), or None."""
+    found = urllib.request.getproxies().get(url.scheme)
+    if not found or urllib.request.proxy_bypass(url.host or ""):
+        return None
+    return URL(found)
+
+
 class Pool:
     """The process's one aiohttp session, and the watchdog of its time-outs."""
 
@@ -65,7 +83,7 @@ class Pool:
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=_QUIET,
-            trust_env=True,
+            trust_env=False,  # it would start a thread per request to look for proxies: see Route
             auto_decompress=True,
             cookie_jar=aiohttp.DummyCookieJar(),
             raise_for_status=False,
@@ -90,13 +108,11 @@ class Pool:
                 task.cancel()
         self._watch = loop.call_later(self._shortest, self._tick)
 
-    async def post(
-        self, url: URL, data: bytes, headers: Any, tls: ssl.SSLContext | bool, seconds: float
-    ) -> tuple[int, bytes, Any]:
+    async def post(self, route: Route, data: bytes, headers: Any) -> tuple[int, bytes, Any]:
         """One POST: status, body and headers.
 
         Raises:
-            TimeoutError: no whole answer within `seconds`.
+            TimeoutError: no whole answer within the route's seconds.
             aiohttp.ClientError, OSError: the connection broke or could not be made.
         """
         session = self._session
@@ -104,9 +120,11 @@ class Pool:
         task = asyncio.current_task()
         assert task is not None
         # A row's task has one request in flight at most, so the task itself can stand for it.
-        self._deadlines[task] = self._loop.time() + seconds
+        self._deadlines[task] = self._loop.time() + route.seconds
         try:
-            async with session.post(url, data=data, headers=headers, ssl=tls) as response:
+            async with session.post(
+                route.url, data=data, headers=headers, ssl=route.tls, proxy=route.proxy
+            ) as response:
                 return response.status, await response.read(), response.headers
         except asyncio.CancelledError:
             if task in self._expired and task.uncancel() == 0:
@@ -141,11 +159,9 @@ class Server:
 
     async def ask(
         self,
-        url: URL,
+        route: Route,
         data: bytes,
         headers: CIMultiDict[str],
-        tls: ssl.SSLContext | bool,
-        seconds: float,
         priority: int,
         usage: Usage,
         read: Callable[[Any], Any],
@@ -168,7 +184,7 @@ class Server:
                 await limiter.acquire(priority)
             usage.in_flight += 1
             try:
-                outcome = await self._try(url, data, headers, tls, seconds, read)
+                outcome = await self._try(route, data, headers, read)
             finally:
                 usage.in_flight -= 1
                 limiter.release()
@@ -188,15 +204,13 @@ class Server:
 
     async def _try(
         self,
-        url: URL,
+        route: Route,
         data: bytes,
         headers: CIMultiDict[str],
-        tls: ssl.SSLContext | bool,
-        seconds: float,
         read: Callable[[Any], Any],
     ) -> Any:
         try:
-            status, raw, got = await self._pool.post(url, data, headers, tls, seconds)
+            status, raw, got = await self._pool.post(route, data, headers)
         except TimeoutError:
             return _Failed("time-out")
         except aiohttp.ClientConnectorCertificateError:
