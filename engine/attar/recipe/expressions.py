@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 
@@ -151,7 +152,7 @@ def template_variables(text: str) -> dict[str, tuple[int, int]]:
     except TemplateSyntaxError as error:
         raise ExpressionError(f"line {error.lineno}: {error.message}") from None
     places: dict[str, tuple[int, int]] = {}
-    tokens = _tokens(text)
+    tokens = list(_tokens(text))
     for i, (kind, value, offset) in enumerate(tokens):
         if kind != "name" or value not in names or value in places:
             continue
@@ -167,20 +168,14 @@ def template_variables(text: str) -> dict[str, tuple[int, int]]:
 
 def check_expression(text: str) -> Fault | None:
     """What is wrong with an expression's syntax; None when it can be read."""
-    before = "{{ ("
+    from jinja2 import TemplateSyntaxError
+
     if not text.strip():
         return Fault("the expression is empty", 1, 1)
     try:
         environment().compile_expression(text)
-    except Exception as error:
-        if character := _CHARACTER.match(str(error)):
-            return Fault(f"unexpected character {character[1]}", *_position(text, int(character[2])))
-        fault = _fault(before + text + ") }}", error)
-        line, column = fault.line, fault.column - (len(before) if fault.line == 1 else 0)
-        lines = text.split("\n")
-        if line > len(lines) or column > len(lines[line - 1]) + 1:  # found only where the text ends
-            line, column = len(lines), len(lines[-1]) + 1
-        return Fault(fault.message, line, max(column, 1))
+    except TemplateSyntaxError as error:
+        return _fault(text, error, "variable")
     return None
 
 
@@ -200,7 +195,7 @@ def check_template(text: str) -> Fault | None:
     return None
 
 
-def _fault(text: str, error: Exception) -> Fault:
+def _fault(text: str, error: Exception, state: str | None = None) -> Fault:
     """Message, line and column of a Jinja syntax error. Jinja tells the line only; the column is that of the token at
     which its parser stopped."""
     message = str(getattr(error, "message", None) or error)
@@ -210,8 +205,8 @@ def _fault(text: str, error: Exception) -> Fault:
     if character := _CHARACTER.match(message):
         return Fault(f"unexpected character {character[1]}", *_position(text, int(character[2])))
     if unknown := re.match(r"No (filter|test) named '(.*)'", message):
-        return _unknown_name(text, unknown[1], unknown[2])
-    offset = _stopped_at(text)
+        return _unknown_name(text, unknown[1], unknown[2], state)
+    offset = _stopped_at(text, state)
     if offset is not None:
         found = _position(text, offset)
         if found[0] == line:
@@ -221,15 +216,14 @@ def _fault(text: str, error: Exception) -> Fault:
     return Fault(message, line, len(here) - len(here.lstrip()) + 1)
 
 
-def _unknown_name(text: str, kind: str, name: str) -> Fault:
+def _unknown_name(text: str, kind: str, name: str, state: str | None) -> Fault:
     """A filter or test that is not there: its place, and the nearest that is."""
     from attar.recipe.nodes import close
 
     known = environment().filters if kind == "filter" else environment().tests
     near = close(name, known)
     message = f"no {kind} {name!r}" + (f"; did you mean {near}?" if near else "")
-    tokens = _tokens(text)
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in pairwise(_tokens(text, state)):
         if token[1] == name and before[1] in ("|", "is", "not", "filter"):
             return Fault(message, *_position(text, token[2]))
     return Fault(message, 1, 1)
@@ -239,6 +233,8 @@ _CHARACTER = re.compile(r"unexpected char (.+) at ([0-9]+)")
 _BETTER = {
     "chunk after expression": "something follows the expression",
     "unexpected 'end of template'": "unexpected end",
+    "Unexpected end of template": "Unexpected end",
+    "unexpected end of template": "unexpected end",
     "end of print statement": "}}",
     "end of statement block": "%}",
     "begin of statement block": "{%",
@@ -246,54 +242,56 @@ _BETTER = {
 }
 
 
-def _stopped_at(text: str) -> int | None:
-    """Offset of the token at which the parser gives up."""
+def _stopped_at(text: str, state: str | None) -> int | None:
+    """Offset of the token at which the parser gives up; None where it does not, or the lexer does."""
     from jinja2 import TemplateSyntaxError
     from jinja2.parser import Parser
 
+    tokens: list[tuple[str, str, int]] = []
     try:
-        tokens = _tokens(text)
-    except TemplateSyntaxError:  # the lexer itself gives up: see _fault for the place
-        return None
+        for token in _tokens(text, state):
+            tokens.append(token)  # noqa: PERF402: what came before the lexer's error is needed
+    except TemplateSyntaxError:  # the lexer gives up, at a bracket closed that was never opened
+        end = tokens[-1][2] + len(tokens[-1][1]) if tokens else 0
+        return end + len(text[end:]) - len(text[end:].lstrip())
+    parser = Parser(environment(), text, state=state)
+    # The stream holds one token already: `taken` counts those it takes from here on, so it is the current one's index.
     taken = 0
+    source = parser.stream._iter
+
+    def counted() -> Iterator[Any]:
+        nonlocal taken
+        for token in source:
+            taken += 1
+            yield token
+
+    parser.stream._iter = counted()
     try:
-        parser = Parser(environment(), text)
-        inner = parser.stream._iter
-
-        def counted() -> Any:
-            nonlocal taken
-            for token in inner:
-                taken += 1
-                yield token
-
-        parser.stream._iter = counted()
-        parser.parse()
+        if state is None:
+            parser.parse()
+        else:
+            parser.parse_expression()
+            if not parser.stream.eos:
+                parser.fail("")
     except TemplateSyntaxError:
-        # TokenStream holds the current token already, taken before counting began.
-        pushed = len(parser.stream._pushed)
-        at = taken - pushed
-        if parser.stream.current.type == "eof":
-            return len(text)
-        return tokens[at][2] if at < len(tokens) else len(text)
+        at = taken - len(parser.stream._pushed)
+        if parser.stream.current.type == "eof" or at >= len(tokens):
+            return len(text.rstrip())
+        return tokens[at][2]
     return None
 
 
-def _tokens(text: str) -> list[tuple[str, str, int]]:
-    return list(_iterate(text))
-
-
-def _iterate(text: str) -> Any:
+def _tokens(text: str, state: str | None = None) -> Iterator[tuple[str, str, int]]:
     """The tokens the parser sees, as (type, text, offset)."""
     from jinja2.lexer import ignored_tokens
 
     position = 0
-    for _, kind, value in environment().lexer.tokeniter(text, None):
-        at = text.find(value, position)
+    for _, kind, value in environment().lexer.tokeniter(text, None, None, state):
+        at = text.find(value, position)  # the lexer leaves out white space that it trims
         offset = at if at >= 0 else position
         position = offset + len(value) if at >= 0 else position
-        if kind in ignored_tokens or kind in ("raw_begin", "raw_end"):
-            continue
-        yield str(kind), str(value), offset
+        if kind not in ignored_tokens and kind not in ("raw_begin", "raw_end"):
+            yield str(kind), str(value), offset
 
 
 def _position(text: str, offset: int) -> tuple[int, int]:
