@@ -13,6 +13,7 @@ from attar.errors import fail
 
 MOST_BYTES = 64 << 20
 SCHEMA_COMMENT = re.compile(r"\$schema=(\S+)")
+INTERPOLATION = re.compile(r"\$\{[^}]*\}")
 TOP_LEVEL_NAME = re.compile(r"^name:.*$", re.MULTILINE)
 
 
@@ -81,30 +82,30 @@ def _named_by(file: Path) -> Iterator[Path]:
     text = file.read_text(encoding="utf-8")
     names = set(_strings(_data(text, file))) | set(SCHEMA_COMMENT.findall(text))
     for name in sorted(names):
-        path = _target(name, file)
-        if path is None:
-            continue
-        if path.is_file():
-            yield path
-        else:
-            yield from sorted(inside for inside in path.rglob("*") if inside.is_file())
+        for path in _targets(name, file):
+            if path.is_file():
+                yield path
+            else:
+                yield from sorted(inside for inside in path.rglob("*") if inside.is_file())
 
 
-def _target(name: str, file: Path) -> Path | None:
-    """The file or folder a string names, or None where it names none of those to copy."""
+def _targets(name: str, file: Path) -> list[Path]:
+    """The files or folders a string names; every one it may name where a parameter stands in it."""
     from attar.recipe.files import bundled_root, is_url
 
     if not name or len(name) > 1000 or "\n" in name or is_url(name) or Path(name).is_absolute():
-        return None
+        return []
+    base = file.parent
     if name.startswith("bundled:"):
-        path = (bundled_root() / name.removeprefix("bundled:")).resolve()
-    elif "/" in name or "." in name:  # a bare word is a name in the recipe, not a file
-        path = (file.parent / name).resolve()
-    else:
-        return None
-    if path.is_dir() and file.is_relative_to(path):
-        return None  # a folder that holds the recipe itself
-    return path if path.exists() else None
+        base, name = bundled_root(), name.removeprefix("bundled:")
+    elif "/" not in name and "." not in name:  # a bare word is a name in the recipe, not a file
+        return []
+    pattern = INTERPOLATION.sub("*", name)
+    if pattern.strip("*") == "" or "*" in name:
+        return []
+    found = sorted(base.glob(pattern)) if pattern != name else [base / name]
+    paths = [path.resolve() for path in found if path.exists()]
+    return [path for path in paths if not (path.is_dir() and file.is_relative_to(path))]  # not the recipe's own folder
 
 
 def _data(text: str, file: Path) -> Any:
