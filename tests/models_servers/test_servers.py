@@ -10,13 +10,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from attar.errors import AttarError
+from attar.models.calls import ServedModel
 from attar.models.guard import Guard
 from attar.models.server_log import explain
 from attar.models.servers import assign_devices, start_servers, visible_devices
@@ -32,6 +32,9 @@ arguments = sys.argv[1:]
 with open({notes!r}, "a") as file:
     file.write(json.dumps({{"argv": arguments, "pid": os.getpid(), "devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
         "keep_alive": os.environ.get("VLLM_HTTP_TIMEOUT_KEEP_ALIVE")}}) + "\\n")
+if "--slow" in arguments:
+    import time
+    time.sleep(60)
 if any(a.startswith("--bad") for a in arguments):
     print("usage: vllm serve [model_tag] [options]")
     print("vllm: error: unrecognized arguments: --bad-flag")
@@ -47,13 +50,13 @@ http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
 
 
-@dataclass(frozen=True)
-class Served:
-    """As much of a resolved model as the servers look at."""
+def served(kind: Any, spec: ModelSpec) -> ServedModel:
+    return ServedModel("a name", spec, kind, "the test says so")
 
-    kind: str
-    spec: ModelSpec
-    base_url: str | None = None
+
+def health(model: ServedModel) -> str:
+    assert model.base_url is not None and model.base_url.endswith("/v1")
+    return model.base_url.removesuffix("v1") + "health"
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -98,12 +101,12 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[
 def test_equal_models_share_a_server_and_all_are_gone_afterwards(
     tmp_path: Path, notes: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    models: dict[str, Any] = {
-        "teacher": Served("vllm", ModelSpec(model="m", revision="r1", serve={"dtype": "bfloat16"}, max_context=512)),
-        "judge": Served("vllm", ModelSpec(model="m", revision="r1", serve={"dtype": "bfloat16"}, in_flight=3)),
-        "other": Served("vllm", ModelSpec(model="m", revision="r2", serve={"enforce_eager": True, "x": False})),
-        "twin": Served("vllm", ModelSpec(model="m", revision="r2", serve={"enforce_eager": True, "x": None})),
-        "remote": Served("endpoint", ModelSpec(model="m")),
+    models = {
+        "teacher": served("vllm", ModelSpec(model="m", revision="r1", serve={"dtype": "bfloat16"}, max_context=512)),
+        "judge": served("vllm", ModelSpec(model="m", revision="r1", serve={"dtype": "bfloat16"}, in_flight=3)),
+        "other": served("vllm", ModelSpec(model="m", revision="r2", serve={"enforce_eager": True, "x": False})),
+        "twin": served("vllm", ModelSpec(model="m", revision="r2", serve={"enforce_eager": True, "x": None})),
+        "remote": served("endpoint", ModelSpec(model="m")),
     }
     told: list[Any] = []
     with Guard.start() as guard, start_servers(models, folder=tmp_path / "s", guard=guard, on_event=told.append) as up:
@@ -112,7 +115,7 @@ def test_equal_models_share_a_server_and_all_are_gone_afterwards(
         assert len({model.base_url for model in up.values()}) == 4
         assert up["remote"].base_url is None
         for name in ("teacher", "other", "twin"):
-            with urllib.request.urlopen(f"{up[name].base_url}/health") as answer:
+            with urllib.request.urlopen(health(up[name])) as answer:
                 assert answer.status == 200
         seen = notes()
         assert len(seen) == 3
@@ -132,9 +135,9 @@ def test_equal_models_share_a_server_and_all_are_gone_afterwards(
 def test_a_flag_vllm_does_not_know_is_said_in_its_words_and_nothing_is_left(
     tmp_path: Path, notes: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    models: dict[str, Any] = {
-        "a": Served("vllm", ModelSpec(model="m")),
-        "b": Served("vllm", ModelSpec(model="m", serve={"bad_flag": 1})),
+    models = {
+        "a": served("vllm", ModelSpec(model="m")),
+        "b": served("vllm", ModelSpec(model="m", serve={"bad_flag": 1})),
     }
     with (
         Guard.start() as guard,
@@ -153,19 +156,19 @@ def test_a_flag_vllm_does_not_know_is_said_in_its_words_and_nothing_is_left(
 def test_a_server_that_dies_is_started_again_at_its_address(
     tmp_path: Path, notes: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    models: dict[str, Any] = {"a": Served("vllm", ModelSpec(model="m"))}
+    models = {"a": served("vllm", ModelSpec(model="m"))}
     told: list[Any] = []
     with Guard.start() as guard, start_servers(models, folder=tmp_path / "s", guard=guard, on_event=told.append) as up:
         os.kill(notes()[0]["pid"], signal.SIGKILL)
         until(lambda: any("started again" in event["text"] for event in told))
-        with urllib.request.urlopen(f"{up['a'].base_url}/health") as answer:
+        with urllib.request.urlopen(health(up["a"])) as answer:
             assert answer.status == 200
         assert len(notes()) == 2
     assert not any(alive_in(note["pid"]) for note in notes())
 
 
 def test_an_error_in_the_run_ends_the_servers_too(tmp_path: Path, notes: Callable[[], list[dict[str, Any]]]) -> None:
-    models: dict[str, Any] = {"a": Served("vllm", ModelSpec(model="m"))}
+    models = {"a": served("vllm", ModelSpec(model="m"))}
     with (
         Guard.start() as guard,
         pytest.raises(KeyboardInterrupt),
@@ -176,8 +179,21 @@ def test_an_error_in_the_run_ends_the_servers_too(tmp_path: Path, notes: Callabl
     assert not alive_in(notes()[0]["pid"])
 
 
+def test_ctrl_c_is_heard_while_a_server_loads(tmp_path: Path, notes: Callable[[], list[dict[str, Any]]]) -> None:
+    models = {"a": served("vllm", ModelSpec(model="m", serve={"slow": True}))}
+    with (
+        Guard.start() as guard,
+        pytest.raises(KeyboardInterrupt),
+        start_servers(
+            models, folder=tmp_path / "s", guard=guard, on_event=lambda _: None, stopping=lambda: bool(notes())
+        ),
+    ):
+        raise AssertionError("the server came up")
+    assert not alive_in(notes()[0]["pid"])
+
+
 def test_no_server_is_started_where_no_model_needs_one(tmp_path: Path) -> None:
-    models: dict[str, Any] = {"a": Served("rehearsal", ModelSpec(model="m"))}
+    models = {"a": served("rehearsal", ModelSpec(model="m"))}
     with (
         Guard.start() as guard,
         start_servers(models, folder=tmp_path / "s", guard=guard, on_event=lambda _: None) as up,
@@ -199,7 +215,7 @@ folder = Path(sys.argv[2])
 with pytest.MonkeyPatch.context() as patch:
     t.put_fake(folder, patch)
     guard = Guard.start()
-    models = {"a": t.Served("vllm", ModelSpec(model="m"))}
+    models = {"a": t.served("vllm", ModelSpec(model="m"))}
     with start_servers(models, folder=folder / "s", guard=guard, on_event=lambda _: None):
         print("up", flush=True)
         time.sleep(60)
@@ -255,6 +271,12 @@ def test_visible_devices_follow_the_environment(monkeypatch: pytest.MonkeyPatch)
             "\n(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above.\n",
             "No available memory for the cache blocks",
             "gpu_memory_utilization",
+        ),
+        (
+            "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig\n  Value error, "
+            "User-specified max_model_len (100000) is greater than the derived max_model_len\n    For further\n",
+            "User-specified max_model_len",
+            "max_context",
         ),
         ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB\n", "out of memory", "max_model_len"),
         ("RuntimeError: Failed to infer device type\n", "Failed to infer device type", "--backend endpoint"),

@@ -9,7 +9,8 @@ from attar.errors import AttarError, fail
 
 # vLLM puts "(APIServer pid=12) ERROR 11-21 09:22:22 [core.py:1]" or "(EngineCore pid=3)" before its lines.
 _PREFIX = re.compile(r"^(\([^()]*pid=\d+\)\s*)?((ERROR|INFO|WARNING|CRITICAL) [\d:. -]+(\[[^\]]*\])?\s*)?")
-_FAULT = re.compile(r"^(vllm( serve)?: error: |[\w.]*(Error|Exception)\b.*: )")
+# "Value error, …" is pydantic's own line below "ValidationError: 1 validation error for ModelConfig".
+_FAULT = re.compile(r"^([\w. -]*: error: |[\w.]*(Error|Exception)\b.*: |\s*Value error, )")
 _CONSEQUENCE = re.compile(r"Engine core initialization failed|See root cause above|cancelled|EngineDeadError")
 
 # What vLLM says → what to do; the first that matches the log's end wins. {model}, {name} are filled in.
@@ -72,7 +73,7 @@ def explain(name: str, model: str, log: Path, what: str) -> AttarError:
     lines = [line for line in lines if line]
     faults = [line for line in lines if _FAULT.match(line)]
     causes = [line for line in faults if not _CONSEQUENCE.search(line)] or faults
-    said = causes[-1] if causes else " / ".join(lines[-3:]) or what
+    said = causes[-1].strip() if causes else " / ".join(lines[-3:]) or what
     help, code = "read the log; its last lines are above", 1
     for pattern, advice, exit_code in _HELP:
         if re.search(pattern, said, re.IGNORECASE) or (not causes and re.search(pattern, text, re.IGNORECASE)):

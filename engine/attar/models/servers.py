@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from attar.identity import H
 from attar.models.guard import Guard
 
 if TYPE_CHECKING:
-    from attar.models import ServedModel
+    from attar.models.calls import ServedModel
     from attar.models.vllm_server import OwnedServer, ServerSpec
 
 OnEvent = Callable[[Mapping[str, Any]], None]
@@ -33,7 +34,12 @@ _PARALLEL = ("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-si
 
 @contextmanager
 def start_servers(
-    models: Mapping[str, ServedModel], *, folder: Path, guard: Guard, on_event: OnEvent
+    models: Mapping[str, ServedModel],
+    *,
+    folder: Path,
+    guard: Guard,
+    on_event: OnEvent,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[dict[str, ServedModel]]:
     """Starts a vLLM server for each different model of kind "vllm"; ends them on leaving.
 
@@ -44,13 +50,15 @@ def start_servers(
         models: all models of the run, by their name in the recipe; those of other kinds pass through.
         folder: where the servers' logs go.
         guard: ends the servers if this process is killed.
-        on_event: gets `notice` events. Called from this thread and from the servers' own.
+        on_event: gets `notice` events, from the servers' thread.
+        stopping: asked while servers load, which can take minutes; true ends the wait.
 
     Yields:
-        The models, `base_url` filled in.
+        The models, `base_url` (ending in `/v1`) filled in.
 
     Raises:
         AttarError: a server did not start; holds what vLLM said and what to do.
+        KeyboardInterrupt: `stopping` said so.
     """
     shared: dict[str, list[str]] = {}
     for name, model in sorted(models.items()):
@@ -65,7 +73,7 @@ def start_servers(
     specs = [
         ServerSpec(
             name=names[0],
-            model=models[names[0]].spec.model or "",
+            model=models[names[0]].model,
             revision=models[names[0]].spec.revision,
             serve=models[names[0]].spec.serve,
             max_context=max((models[name].spec.max_context or 0 for name in names), default=0) or None,
@@ -80,7 +88,7 @@ def start_servers(
     thread = _LoopThread()
     fleet = _Fleet(folder, guard, say)
     try:
-        urls = thread.run(fleet.start(specs))
+        urls = thread.run(fleet.start(specs), stopping)
         filled = dict(models)
         for names, url in zip(shared.values(), urls, strict=True):
             for name in names:
@@ -92,7 +100,7 @@ def start_servers(
 
 
 def _server_key(model: ServedModel) -> str:
-    return H("server", model.spec.model, model.spec.revision, model.spec.serve)
+    return H("server", model.model, model.spec.revision, model.spec.serve)
 
 
 def visible_devices() -> list[str]:
@@ -175,7 +183,7 @@ class _Fleet:
             raise as_attar_error(error, spec.name) from error
         self._say(f"vLLM for {spec.name} answers after {time.monotonic() - began:.0f} s")
         owned.keeper = asyncio.create_task(self._keep(owned))
-        return owned.server.base_url
+        return owned.server.base_url + "/v1"
 
     async def _keep(self, owned: _Owned) -> None:
         """Starts a server again, at the same address, when it dies under the run."""
@@ -214,9 +222,13 @@ class _LoopThread:
         self._thread = threading.Thread(target=self._loop.run_forever, name="attar-servers", daemon=True)
         self._thread.start()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs to the end and returns the result. On Ctrl-C the work goes on; stop it with another."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+    def run(self, work: Coroutine[Any, Any, T], stopping: Callable[[], bool] = lambda: False) -> T:
+        """Runs to the end and returns the result. On KeyboardInterrupt the work goes on until it is cancelled."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        while not wait([future], timeout=0.2).done:
+            if stopping():
+                raise KeyboardInterrupt
+        return future.result()
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
