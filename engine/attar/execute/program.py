@@ -25,6 +25,7 @@ class Node:
     Attributes:
         inputs: names of the steps (or the stage's input) whose columns it gets, merged in order.
         added: columns it makes, in order; the first is its main column.
+        leaving: all columns that leave.
         project: all columns that leave, where it also drops some; None where it only adds.
         lineage: names of the steps before it in the stage and itself, in topological order.
     """
@@ -37,6 +38,7 @@ class Node:
     policy: OnFail
     region: tuple[str, ...]
     added: tuple[str, ...]
+    leaving: frozenset[str]
     project: tuple[str, ...] | None
     expands: bool
     side: Mapping[str, str]
@@ -115,6 +117,7 @@ def _node(planned: PlannedStep) -> Node:
         policy=planned.on_fail or NO_POLICY,
         region=planned.retry_region,
         added=added,
+        leaving=frozenset(planned.columns),
         project=tuple(planned.columns) if gone else None,
         expands=isinstance(step, RowStep) and step.expands,
         side=planned.side,

@@ -66,8 +66,16 @@ class StageRunner:
         _reset_unless_same(folder, tasks)
         self._on_event({"type": "stage_started", "index": stage.index, "steps": list(stage.steps), "total": total})
         with self._watch(stage, folder, total):
-            StageExecutor(_pipeline(job), folder / "datatrove", tasks, min(self._options.workers, tasks)).run()
+            StageExecutor(self.pipeline(job), folder / "datatrove", tasks, min(self._options.workers, tasks)).run()
         return self._join(stage, folder, time.monotonic() - began)
+
+    def pipeline(self, job: StageJob) -> Sequence[Any]:
+        """The datatrove pipeline of a stage."""
+        if job.stage.kind != "rows":
+            return [WholeDataset(job)]
+        if job.stage.batch:
+            return [ReadBatches(job), BatchGraph(job)]
+        return [ReadRows(job), RowGraph(job), WriteShard(job)]
 
     def _job(self, stage: Stage, folder: Path) -> StageJob:
         prepared = self._prepared
@@ -220,16 +228,6 @@ def add_usage(into: dict[str, Any], more: Mapping[str, Any]) -> None:
             into[name] = into.get(name, 0) + value
         else:
             into[name] = value
-
-
-def _pipeline(job: StageJob) -> Sequence[Any]:
-    if job.stage.kind == "sink":
-        return [WriteOut(job)]
-    if job.stage.kind != "rows":
-        return [WholeDataset(job)]
-    if job.stage.batch:
-        return [ReadBatches(job), BatchGraph(job)]
-    return [ReadRows(job), RowGraph(job), WriteShard(job)]
 
 
 def _with_total(job: StageJob, total: int | None) -> StageJob:

@@ -94,7 +94,7 @@ class RowGraph(PipelineStep):  # type: ignore[misc]
         served = {name: share(model, job.workers) for name, model in job.served.items()}
         runner = asyncio.Runner(loop_factory=new_event_loop)
         try:
-            client = runner.run(_open(served, journal, meter))
+            client = runner.run(self.open_client(served, journal, meter))
             facts = Facts(job.plan.seed, job.plan.params, client, journal, job.tables, job.scratch)
             walker = Walker(program, facts)
             size = max(LEAST_WINDOW, 2 * sum(model.spec.in_flight for model in served.values()))
@@ -110,11 +110,11 @@ class RowGraph(PipelineStep):  # type: ignore[misc]
             runner.close()
             journal.close()
 
-
-async def _open(served: Mapping[str, Any], journal: Journal, meter: Meter) -> ModelClient:
-    client = ModelClient(served, journal, meter)
-    await client.__aenter__()
-    return client
+    async def open_client(self, served: Mapping[str, Any], journal: Journal, meter: Meter) -> ModelClient:
+        """The client that the rows of this rank ask; a preview listens to it."""
+        client = ModelClient(served, journal, meter)
+        await client.__aenter__()
+        return client
 
 
 def _works(walker: Walker, data: Iterator[Entering]) -> Iterator[Work]:

@@ -462,14 +462,13 @@ def _verdict_column(node: Node, verdict: Verdict) -> Columns:
 def _merge(node: Node, columns: Columns, made: Any) -> Columns:
     if not isinstance(made, Mapping):
         raise TypeError(f"a step returns a mapping of columns, found {type(made).__name__}")
+    if not made.keys() <= node.leaving:
+        unknown = ", ".join(sorted(made.keys() - node.leaving))
+        raise RowError("plugin_contract", f"columns not among those the step said it writes: {unknown}")
     merged = {**columns, **made}
     if node.project is not None:
         return {name: merged.get(name) for name in node.project}
-    if len(merged) != len(columns) + len(node.added):
-        allowed = {*columns, *node.added}
-        unknown = [name for name in made if name not in allowed]
-        if unknown:
-            raise RowError("plugin_contract", f"columns {unknown} are not among those the step said it writes")
+    if len(merged) != len(node.leaving):
         for name in node.added:
             merged.setdefault(name, None)
     return merged
