@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from attar.api import ConfigProblem
+from attar.api import ConfigProblem, RowError
 
 from ._expr_engine import compile_expression, expression_variables
 
@@ -26,11 +26,22 @@ class Expression:
         """The value for a row.
 
         Raises:
-            Exception: whatever the expression runs into (an undefined name, a wrong type); see `fault`.
+            Exception: whatever the expression runs into (an undefined name, a wrong type).
         """
         if self._run is None:
             self._run = compile_expression(self.text)
         return self._run(row)
+
+    def of_row(self, row: Mapping[str, Any]) -> Any:
+        """As a call, with every fault as the row's own.
+
+        Raises:
+            RowError: `expression`; the detail says what went wrong.
+        """
+        try:
+            return self(row)
+        except Exception as error:
+            raise RowError("expression", f"{self.text}: {_line(error)}") from None
 
     def variables(self) -> set[str]:
         """Names it reads; empty where it cannot be compiled (`problems` says so)."""
@@ -52,7 +63,6 @@ class Expression:
             )
 
 
-def fault(error: Exception) -> str:
-    """What went wrong with an expression for one row, in one line."""
+def _line(error: Exception) -> str:
     first = (str(error).splitlines() or [""])[0]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

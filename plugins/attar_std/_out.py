@@ -6,17 +6,17 @@ import csv
 import gzip
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 import orjson
 
 from attar.api import ParsedType, parse_type
 
 from ._files import filesystem
-from ._types import arrow_type, to_json
+from ._types import arrow_type, json_decoder, to_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,7 +152,7 @@ def _parquet(target: Format, file: BinaryIO, schema: pa.Schema, batches: Iterabl
 def _jsonl(
     file: BinaryIO, schema: pa.Schema, kinds: Mapping[str, ParsedType], batches: Iterable[pa.RecordBatch]
 ) -> None:
-    decoders = {name: found for name, kind in kinds.items() if (found := _decoder(kind))}
+    decoders = {name: found for name, kind in kinds.items() if (found := json_decoder(kind, orjson.Fragment))}
     for batch in batches:
         lines = []
         for record in _aligned(batch, schema).to_pylist():
@@ -160,23 +160,6 @@ def _jsonl(
                 record[name] = decode(record[name])
             lines.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
         file.write(b"".join(lines))
-
-
-def _decoder(kind: ParsedType) -> Callable[[Any], Any] | None:
-    """Turns the JSON text that Arrow holds for `json` values back into values."""
-    if kind.kind == "json":
-        return lambda value: None if value is None else orjson.Fragment(value)
-    if kind.kind == "list" and kind.item is not None and (item := _decoder(kind.item)):
-        return lambda value: None if value is None else [item(one) for one in value]
-    if kind.kind == "struct":
-        inner = {name: found for name, one in kind.fields if (found := _decoder(one))}
-        if inner:
-            return lambda value: (
-                None
-                if value is None
-                else {name: (inner[name](one) if name in inner else one) for name, one in value.items()}
-            )
-    return None
 
 
 def _csv(
@@ -189,7 +172,7 @@ def _csv(
     import pyarrow as pa
 
     nested = {
-        field.name: _decoder(kinds[field.name]) or (lambda value: value)
+        field.name: json_decoder(kinds[field.name], orjson.Fragment) or (lambda value: value)
         for field in schema
         if field.name in kinds and pa.types.is_nested(field.type)
     }

@@ -275,3 +275,25 @@ def _encoder(kind: ParsedType) -> Callable[[Any], Any] | None:
                 else {name: (inner[name](one) if name in inner else one) for name, one in value.items()}
             )
     return None
+
+
+def json_decoder(kind: ParsedType, load: Callable[[str], Any] = orjson.loads) -> Callable[[Any], Any] | None:
+    """A function that turns the JSON text which Arrow holds for `json` values back into them; None: nothing to do.
+
+    Args:
+        kind: the column's type.
+        load: what to make of the text.
+    """
+    if kind.kind == "json":
+        return lambda value: None if value is None else load(value)
+    if kind.kind == "list" and kind.item is not None and (item := json_decoder(kind.item, load)):
+        return lambda value: None if value is None else [item(one) for one in value]
+    if kind.kind == "struct":
+        inner = {name: found for name, one in kind.fields if (found := json_decoder(one, load))}
+        if inner:
+            return lambda value: (
+                None
+                if value is None
+                else {name: (inner[name](one) if name in inner else one) for name, one in value.items()}
+            )
+    return None

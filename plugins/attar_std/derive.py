@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from attar.api import BatchResult, Columns, Config, ConfigProblem, Context, ParsedType, Reject, Row, RowStep, parse_type
+from attar.api import (
+    BatchResult,
+    Columns,
+    Config,
+    ConfigProblem,
+    Context,
+    ParsedType,
+    Row,
+    RowError,
+    RowStep,
+    parse_type,
+)
 
 from ._batch import records_of
-from ._expr import Expression, fault
+from ._expr import Expression
 from ._expr_types import type_of
 from ._types import Misfit, arrow_array, fitter, parse_columns
-from .filter import FAULT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +44,7 @@ class Derive(RowStep[DeriveConfig]):
     """Adds columns computed by expressions: `columns: {words: "text | wordcount", text: "text | nfc"}`.
 
     The type of a column is its declared one, else what the expression shows (literals, columns, comparisons,
-    arithmetic, the common filters), else json. A row whose expression fails is rejected as `expression`, one whose
+    arithmetic, the common filters), else json. A row whose expression fails is dead-lettered as `expression`, one whose
     value does not fit the type as `schema`.
     """
 
@@ -44,6 +54,7 @@ class Derive(RowStep[DeriveConfig]):
         super().__init__(config)
         self._made = {name: Expression(text) for name, text in config.columns.items()}
         self._types: dict[str, ParsedType] | None = None
+        self._incoming: Columns = {}
 
     def reads(self, incoming: Columns) -> Columns:
         needed: dict[str, str] = {}
@@ -54,6 +65,7 @@ class Derive(RowStep[DeriveConfig]):
         return needed
 
     def writes(self, incoming: Columns) -> Columns:
+        self._incoming = dict(incoming)
         self._types = self._infer(incoming)
         new = {name: kind.text() for name, kind in self._types.items()}
         if self.config.replace:
@@ -88,32 +100,22 @@ class Derive(RowStep[DeriveConfig]):
     def _fitted(self) -> dict[str, ParsedType]:
         return self._types if self._types is not None else self._infer({})
 
-    def _make(self, row: Mapping[str, Any], fits: Mapping[str, Any]) -> dict[str, Any] | Reject:
+    def _make(self, row: Mapping[str, Any], fits: Mapping[str, Any]) -> dict[str, Any]:
         known, made = dict(row), {}
         for name, expression in self._made.items():
+            value = expression.of_row(known)
             try:
-                made[name] = known[name] = fits[name](expression(known))
+                made[name] = known[name] = fits[name](value)
             except Misfit as problem:
-                return Reject("schema", f"column {name!r}: {problem}")
-            except Exception as error:
-                return Reject(FAULT, f"column {name!r}: {fault(error)}")
+                raise RowError("schema", f"column {name!r}: {problem}") from None
         return made
 
-    async def apply(self, row: Row, ctx: Context) -> Mapping[str, Any] | Reject:
+    async def apply(self, row: Row, ctx: Context) -> Mapping[str, Any]:
         return self._make(row, {name: fitter(kind) for name, kind in self._fitted().items()})
 
     def apply_batch(self, batch: pa.RecordBatch, ctx: Context) -> BatchResult:
-        import pyarrow as pa
-
+        """As `apply`; raises for a batch that holds a faulty row, and the engine then goes row by row."""
         types = self._fitted()
         fits = {name: fitter(kind) for name, kind in types.items()}
-        values: dict[str, list[Any]] = {name: [] for name in types}
-        codes: list[str | None] = []
-        for record in records_of(batch, self.reads({}).keys()):
-            made = self._make(record, fits)
-            bad = isinstance(made, Reject)
-            codes.append(made.code if isinstance(made, Reject) else None)
-            for name, column in values.items():
-                column.append(None if bad else made[name])  # type: ignore[call-overload]
-        columns = {name: arrow_array(values[name], kind) for name, kind in types.items()}
-        return BatchResult(columns, pa.array(codes, pa.string()) if any(codes) else None)
+        made = [self._make(row, fits) for row in records_of(batch, self.reads({}).keys(), self._incoming)]
+        return BatchResult({name: arrow_array([row[name] for row in made], kind) for name, kind in types.items()})

@@ -10,12 +10,10 @@ from pydantic import Field
 from attar.api import BatchResult, Columns, Config, ConfigProblem, Context, Reject, Row, RowStep
 
 from ._batch import records_of
-from ._expr import Expression, fault
+from ._expr import Expression
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-FAULT = "expression"
 
 
 class FilterConfig(Config):
@@ -25,32 +23,34 @@ class FilterConfig(Config):
 
 class Filter(RowStep[FilterConfig]):
     """Keeps rows for which `where` is true. The others are rejected with `code`; a row for which the expression itself
-    fails (a null where text is needed) is rejected as `expression`, so that a fault is not taken for an answer."""
+    fails (a null where text is needed) is dead-lettered as `expression`, so that a fault is not taken for an answer."""
 
     Config = FilterConfig
 
     def __init__(self, config: FilterConfig) -> None:
         super().__init__(config)
         self._where = Expression(config.where)
+        self._incoming: Columns = {}
 
     def reads(self, incoming: Columns) -> Columns:
         return dict.fromkeys(sorted(self._where.variables()), "any")
 
+    def writes(self, incoming: Columns) -> Columns:
+        self._incoming = dict(incoming)
+        return dict(incoming)
+
     def check(self, incoming: Columns) -> Iterator[ConfigProblem]:
         yield from self._where.problems(("where",))
 
-    def _reason(self, row: Mapping[str, Any]) -> Reject | None:
-        try:
-            return None if self._where(row) else Reject(self.config.code, f"not true: {self.config.where}")
-        except Exception as error:
-            return Reject(FAULT, fault(error))
-
     async def apply(self, row: Row, ctx: Context) -> Mapping[str, Any] | Reject:
-        return self._reason(row) or {}
+        if self._where.of_row(row):
+            return {}
+        return Reject(self.config.code, f"not true: {self.config.where}")
 
     def apply_batch(self, batch: pa.RecordBatch, ctx: Context) -> BatchResult:
+        """As `apply`; raises for a batch that holds a faulty row, and the engine then goes row by row."""
         import pyarrow as pa
 
-        reasons = map(self._reason, records_of(batch, self._where.variables()))
-        codes = [reason and reason.code for reason in reasons]
-        return BatchResult({}, pa.array(codes, pa.string()))
+        rows = records_of(batch, self._where.variables(), self._incoming)
+        codes = [None if self._where.of_row(row) else self.config.code for row in rows]
+        return BatchResult({}, pa.array(codes, pa.string()) if any(codes) else None)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from attar.api import BatchSource, Columns, Config, ConfigProblem, Context, Key, ParsedType, Reject
+from attar.api import BatchSource, Columns, Config, ConfigProblem, Context, Key, ParsedType, RecipePath, Reject
 
 from ._files import DataFile, find_files, is_remote
 from ._fit import Column, Fit, infer_text
@@ -27,7 +27,7 @@ OWN_ID = "source_id"
 
 
 class ReadConfig(Config):
-    path: str | list[str] = Field(
+    path: Annotated[str | list[str], RecipePath()] = Field(
         ...,
         description="a file, a folder (read with all below it), a glob, a URL (s3://, hf://, …), or a list of these",
     )
@@ -63,7 +63,8 @@ class Read(BatchSource[ReadConfig]):
     key is its id column's value, else its file's name relative to `path` and its record number, so moving the folder
     keeps every row id. A record that cannot be read is dead-lettered in its place: `invalid_json`, `invalid_csv`,
     `torn` (the file ends early), `encoding`, `not_object`, `schema` (does not fit its columns), `missing_id`,
-    `duplicate_id` (the first one stays), `too_large`. Blank lines are no records. Text is taken as it is, not normalised.
+    `duplicate_id` (the first one stays), `too_large`. Blank lines are no records. Text is taken as it is, not
+    normalised.
 
     A column `id` of the file is called `source_id` unless `map` says otherwise: `id` is what attar calls its own.
     Compressed files cannot be entered in the middle, so each shard decompresses from the start.

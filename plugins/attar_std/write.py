@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
-from attar.api import Config, ConfigProblem, Context, RowSet, Sink
+from attar.api import Config, ConfigProblem, Context, RecipePath, RowSet, Sink
 
 from ._files import filesystem, is_remote, kind_of
 from ._out import EXTENSIONS, Format, arrow_schema, open_local, open_remote, write_table
@@ -80,7 +80,9 @@ class CsvExporter(_Exporter[CsvConfig]):
 
 
 class WriteConfig(Config):
-    path: str = Field(..., min_length=1, description="file to write: a path, or a URL (s3://, hf://, …)")
+    path: Annotated[str, RecipePath()] = Field(
+        ..., min_length=1, description="file to write: a path, or a URL (s3://, hf://, …)"
+    )
     format: Literal["auto", "parquet", "jsonl", "csv", "tsv"] = Field(
         "auto", description="auto tells by the name: .parquet, .jsonl, .csv, .tsv; the last three also with .gz or .zst"
     )
