@@ -103,7 +103,8 @@ def load_rubric(ref: SchemaRef | None) -> Rubric | None:
     """
     if ref is None or not ref.schemas:
         return None
-    return _parsed(orjson.dumps(next(iter(ref.schemas.values()))))
+    # YAML files have whole numbers as keys (levels: {1: …}), which JSON has not.
+    return _parsed(orjson.dumps(next(iter(ref.schemas.values())), option=orjson.OPT_NON_STR_KEYS))
 
 
 @lru_cache(maxsize=64)

@@ -12,9 +12,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from jinja2 import Environment, StrictUndefined
+import yaml
 
 from attar.api import Row, SchemaRef
+from attar.recipe.expressions import render
 from attar_llm.rubric import answer_schema, criteria_problems, load_rubric, opinion, rubric_variables, rule_values
 from attar_personas.labels import KEYS, CheckLabelled, parse_labels
 from attar_personas.question import CheckQuestion
@@ -39,22 +40,22 @@ general domain (0.1%) | sp_01: Indianized value of specific domain (0.1%)"""  # 
 
 
 def rubric_ref(name: str) -> SchemaRef:
-    content = json.loads((PROMPTS / "rubrics" / name).read_text(encoding="utf-8"))
+    content = yaml.safe_load((PROMPTS / "rubrics" / name).read_text(encoding="utf-8"))
     return SchemaRef(files={"": name}, schemas={"": content})
 
 
 def rendered(name: str, **values: Any) -> str:
     user = (PROMPTS / "personas" / name).read_text(encoding="utf-8").split("# user\n", 1)[1]
-    return Environment(undefined=StrictUndefined).from_string(user).render(values)
+    return render(user, values).rstrip("\n")
 
 
 def test_with_the_national_rubric_the_first_prompt_is_the_published_one() -> None:
-    values = rubric_variables(load_rubric(rubric_ref("values_national.json")))
+    values = rubric_variables(load_rubric(rubric_ref("values_national.yaml")))
     assert rendered("indianize.md", persona="A baker.", retry={"feedback": []}, **values) == SEED
 
 
 def test_the_neutral_rubric_changes_that_sentence_alone() -> None:
-    values = rubric_variables(load_rubric(rubric_ref("values_neutral.json")))
+    values = rubric_variables(load_rubric(rubric_ref("values_neutral.yaml")))
     found = rendered("indianize.md", persona="A baker.", retry={"feedback": []}, **values)
     start, end = SEED.index("Ensure the persona"), SEED.index("\n\nA baker.")
     assert found.startswith(SEED[:start]) and found.endswith(SEED[end:])
@@ -131,7 +132,7 @@ def test_stand_in_answers_pass_or_break_as_told(name: str, prompt: str) -> None:
 
 def test_stand_in_judges_fail_with_the_given_probability() -> None:
     module = responders()
-    rubric = load_rubric(rubric_ref("essay.json"))
+    rubric = load_rubric(rubric_ref("essay.yaml"))
     assert rubric is not None
     messages, body = asked("Judge.", answer_schema(rubric.criteria))
     verdicts = [
