@@ -71,6 +71,8 @@ class StageRunner:
 
     def pipeline(self, job: StageJob) -> Sequence[Any]:
         """The datatrove pipeline of a stage."""
+        if job.stage.kind == "sink":
+            return [WriteOut(job)]
         if job.stage.kind != "rows":
             return [WholeDataset(job)]
         if job.stage.batch:
