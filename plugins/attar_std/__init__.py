@@ -13,7 +13,9 @@ class Plugin:
     @hookimpl
     def attar_steps(self) -> Mapping[str, str]:
         return {
+            "quota": "attar_std.quota:Quota",
             "read": "attar_std.read:Read",
+            "slots": "attar_std.slots:Slots",
             "derive": "attar_std.derive:Derive",
             "filter": "attar_std.filter:Filter",
             "write": "attar_std.write:Write",
