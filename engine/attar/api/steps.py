@@ -49,8 +49,10 @@ class Step(Generic[C]):
         Config: pydantic model of `with:` and of the step-level references; a field annotated Runtime() is left out of
             fingerprints.
         version: raised when the output changes for the same config.
-        blocking: True runs `apply` (then a plain function) in a thread pool.
+        blocking: True runs `apply` in a thread; it may then take its time but not await (no `ctx.chat`).
         provides: names this step adds to its prompts besides the row's columns (`criteria`), for validation.
+        varies: True where another attempt can end otherwise without a model (it draws with `ctx.rng` or asks the outside
+            with `ctx.effect`), so that a retry through this step is no idle loop. Steps with a model need not say so.
         name: the step's full name in the recipe, set by the engine before `reads` is called.
         rewrites: columns an earlier round of the same step wrote, which this one may write again; set by the engine.
     """
@@ -59,6 +61,7 @@ class Step(Generic[C]):
     version: ClassVar[int] = 1
     blocking: ClassVar[bool] = False
     provides: ClassVar[frozenset[str]] = frozenset()
+    varies: ClassVar[bool] = False
     name: str = ""
     rewrites: frozenset[str] = frozenset()
 

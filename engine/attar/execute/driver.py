@@ -118,7 +118,7 @@ class _Run:
 
     def _stage(self, stage: Stage, runner: Any, *, reused: bool) -> None:
         began = time.monotonic()
-        record = self.prepared.finished_stage(stage) if reused else runner.run(stage)
+        record: Mapping[str, Any] = (self.prepared.finished_stage(stage) or {}) if reused else runner.run(stage)
         seconds = 0.0 if reused else time.monotonic() - began
         self.records.append(record)
         rows = sum(record["rows"].values())

@@ -61,7 +61,7 @@ class StageRunner:
         (folder / "stage.json").unlink(missing_ok=True)
         job = self._job(stage, folder)
         total = self._total(job)
-        job = _with_total(job, total)
+        job = replace(job, total=total)
         tasks = self._tasks(stage, total)
         _reset_unless_same(folder, tasks)
         self._on_event({"type": "stage_started", "index": stage.index, "steps": list(stage.steps), "total": total})
@@ -230,10 +230,6 @@ def add_usage(into: dict[str, Any], more: Mapping[str, Any]) -> None:
             into[name] = into.get(name, 0) + value
         else:
             into[name] = value
-
-
-def _with_total(job: StageJob, total: int | None) -> StageJob:
-    return replace(job, total=total)
 
 
 def _reset_unless_same(folder: Path, tasks: int) -> None:

@@ -7,7 +7,7 @@ put in topological order at the end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -239,10 +239,8 @@ class Walker:
                 scope.status[name] = "accepted"
                 return None
             assert isinstance(node.step, RowStep)
-            if node.step.blocking:
-                answer = await asyncio.to_thread(node.step.apply, row, context)  # type: ignore[arg-type]
-            else:
-                answer = await node.step.apply(row, context)
+            call = node.step.apply(row, context)
+            answer = await (asyncio.to_thread(_drive, call) if node.step.blocking else call)
             self._note(node, scope, context, attempt)
             if isinstance(answer, Reject):
                 self._end(node, scope, "rejected", answer.code, answer.detail, attempt, columns)
@@ -457,6 +455,16 @@ def _verdict_column(node: Node, verdict: Verdict) -> Columns:
     if names:
         value["scores"] = {name: verdict.scores.get(name) for name in names}
     return {node.step.short_name: value}
+
+
+def _drive(call: Coroutine[Any, Any, Any]) -> Any:
+    """Runs a blocking step's coroutine in a thread: it may take its time but has no event loop to await on."""
+    try:
+        call.send(None)
+    except StopIteration as end:
+        return end.value
+    call.close()
+    raise TypeError("a step with blocking = True may not await")
 
 
 def _merge(node: Node, columns: Columns, made: Any) -> Columns:

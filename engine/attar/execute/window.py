@@ -145,9 +145,9 @@ class Window:
                 return
             ordinal = self._started
             self._started += 1
-            task: asyncio.Task[RowResult] = asyncio.ensure_future(work())  # type: ignore[arg-type]
+            task: asyncio.Task[RowResult] = asyncio.ensure_future(work())
             self._tasks.add(task)
-            task.add_done_callback(lambda done, ordinal=ordinal: self._done(ordinal, done))  # type: ignore[misc]
+            task.add_done_callback(lambda done, ordinal=ordinal: self._done(ordinal, done))
 
     def _done(self, ordinal: int, task: asyncio.Task[RowResult]) -> None:
         self._tasks.discard(task)
