@@ -125,8 +125,14 @@ def read(file: Path, shown: str | None = None) -> tuple[Document | None, list[Di
     return parse(text, file, shown)
 
 
-def parse(text: str, file: Path, shown: str) -> tuple[Document | None, list[Diagnostic]]:
-    """As `read`, from a text."""
+_BEGIN = "begin with `attar: 1`, then `name:`, `steps:` and `outputs:`, none of them after a dash"
+_NEW = "`attar new RECIPE` writes a recipe to start from"
+
+
+def parse(
+    text: str, file: Path, shown: str, *, begin: str = _BEGIN, new: str = _NEW
+) -> tuple[Document | None, list[Diagnostic]]:
+    """As `read`, from a text. `begin` and `new`: what to say to a file that holds no mapping, or nothing."""
     lines = LineIndex(text)
     troubles: list[Trouble] = []
     document = Document(file, shown, text, lines, Node("map", 0, 0), None)
@@ -145,13 +151,12 @@ def parse(text: str, file: Path, shown: str) -> tuple[Document | None, list[Diag
         troubles.append(error.trouble)
         return None, diagnostics()
     if root is None:
-        troubles.append(Trouble("E106", "the file is empty", 0, 0, "`attar new RECIPE` writes a recipe to start from"))
+        troubles.append(Trouble("E106", "the file is empty", 0, 0, new))
         return None, diagnostics()
     if root.kind != "map":
         kind = "a list" if root.kind == "list" else "a single value"
-        help = "begin with `attar: 1`, then `name:`, `steps:` and `outputs:`, none of them after a dash"
         troubles.append(
-            Trouble("E107", f"expected a mapping at the top level, found {kind}", root.start, root.start, help)
+            Trouble("E107", f"expected a mapping at the top level, found {kind}", root.start, root.start, begin)
         )
         return None, diagnostics()
     document.root = root

@@ -250,7 +250,7 @@ def _stopped_at(text: str, state: str | None) -> int | None:
     tokens: list[tuple[str, str, int]] = []
     try:
         for token in _tokens(text, state):
-            tokens.append(token)  # noqa: PERF402: what came before the lexer's error is needed
+            tokens.append(token)  # noqa: PERF402
     except TemplateSyntaxError:  # the lexer gives up, at a bracket closed that was never opened
         end = tokens[-1][2] + len(tokens[-1][1]) if tokens else 0
         return end + len(text[end:]) - len(text[end:].lstrip())

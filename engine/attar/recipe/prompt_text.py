@@ -1,4 +1,4 @@
-"""A loaded prompt file, as values."""
+"""A loaded prompt file, as values. They stand here, and not in `attar.api`, because the loader makes them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class PromptText(BaseModel):
         inputs: declared input names, or None where the front matter declares none.
         output: raw `output:` of the front matter (a schema path already resolved to its content), or None.
         version, note: from the front matter.
-        rehearse: Jinja template (or a mapping of them) for the rehearsal backend, or None.
+        rehearse: Jinja template of a made-up answer, for the rehearsal backend, or None.
         digest: blake2b-128 of the file's bytes, hex.
         variables: names the templates use, each with (line, column) of its first use.
+        rehearse_variables: names that only `rehearse` uses, likewise; its own functions are left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,3 +43,4 @@ class PromptText(BaseModel):
     rehearse: str | None = None
     digest: str = ""
     variables: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    rehearse_variables: dict[str, tuple[int, int]] = Field(default_factory=dict)
