@@ -69,11 +69,10 @@ class ReadRows(PipelineStep):  # type: ignore[misc]
         assert isinstance(source, Source)
         context = source_context(self.job, first.name)
         names = list(first.columns)
-        for ordinal, (key, columns) in enumerate(source.rows(start, stop, context), start):
-            id = row_id(first.name, key)
-            if not isinstance(columns, Reject) and len(columns) != len(names):
-                columns = {name: columns.get(name) for name in names}
-            yield Entering(ordinal, id, (), None, columns)
+        for ordinal, (key, read) in enumerate(source.rows(start, stop, context), start):
+            if not isinstance(read, Reject) and len(read) != len(names):
+                read = {name: read.get(name) for name in names}
+            yield Entering(ordinal, row_id(first.name, key), (), None, read)
 
 
 class RowGraph(PipelineStep):  # type: ignore[misc]

@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import pickle
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from typing import IO
 
 from attar.execute.options import Interrupted
@@ -19,7 +20,7 @@ from attar.execute.walk import RowResult
 HELD_IN_MEMORY = 4096
 HEARTBEAT = 0.25
 DRAIN_SECONDS = 10.0
-Work = Callable[[], Awaitable[RowResult]]
+Work = Callable[[], Coroutine[None, None, RowResult]]
 Stopping = Callable[[], bool]
 
 
@@ -147,7 +148,7 @@ class Window:
             self._started += 1
             task: asyncio.Task[RowResult] = asyncio.ensure_future(work())
             self._tasks.add(task)
-            task.add_done_callback(lambda done, ordinal=ordinal: self._done(ordinal, done))
+            task.add_done_callback(partial(self._done, ordinal))
 
     def _done(self, ordinal: int, task: asyncio.Task[RowResult]) -> None:
         self._tasks.discard(task)
