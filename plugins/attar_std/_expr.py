@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attar.api import ConfigProblem, RowError
-
-from ._expr_engine import compile_expression, expression_variables
+from attar.api.expressions import ExpressionError, compile_expression, expression_variables
 
 
 class Expression:
@@ -26,7 +25,7 @@ class Expression:
         """The value for a row.
 
         Raises:
-            Exception: whatever the expression runs into (an undefined name, a wrong type).
+            ExpressionError: an undefined name, or an operation that fails on these values.
         """
         if self._run is None:
             self._run = compile_expression(self.text)
@@ -40,29 +39,21 @@ class Expression:
         """
         try:
             return self(row)
-        except Exception as error:
-            raise RowError("expression", f"{self.text}: {_line(error)}") from None
+        except ExpressionError as error:
+            raise RowError("expression", " ".join(str(error).split())) from None
 
     def variables(self) -> set[str]:
         """Names it reads; empty where it cannot be compiled (`problems` says so)."""
         try:
             return expression_variables(self.text)
-        except Exception:
+        except ExpressionError:
             return set()
 
     def problems(self, field: Sequence[str | int]) -> Iterator[ConfigProblem]:
         """A mistake in its text, if there is one."""
         try:
             compile_expression(self.text)
-        except Exception as error:
+        except ExpressionError as error:
             yield ConfigProblem(
-                field,
-                f"the expression {self.text!r} cannot be read: {str(error).splitlines()[0]}",
-                "expressions are Jinja without braces: text | length > 20 and lang == 'hi'",
-                "E520",
+                field, str(error), "expressions are Jinja without braces: text | length > 20 and lang == 'hi'", "E520"
             )
-
-
-def _line(error: Exception) -> str:
-    first = (str(error).splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__

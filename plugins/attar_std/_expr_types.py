@@ -10,10 +10,23 @@ from attar.api import ParsedType
 STRING, INT, FLOAT, BOOL = (ParsedType(name) for name in ("string", "int", "float", "bool"))
 _FILTERS = {
     **dict.fromkeys(
-        ("lower", "upper", "title", "capitalize", "trim", "replace", "join", "string", "nfc", "tojson", "truncate"),
+        (
+            "lower",
+            "upper",
+            "title",
+            "capitalize",
+            "trim",
+            "replace",
+            "join",
+            "string",
+            "nfc",
+            "tojson",
+            "json",
+            "truncate",
+        ),
         STRING,
     ),
-    **dict.fromkeys(("length", "count", "wordcount", "int"), INT),
+    **dict.fromkeys(("length", "count", "wordcount", "int", "words", "sentences", "chars"), INT),
     **dict.fromkeys(("float", "round"), FLOAT),
 }
 

@@ -3,15 +3,15 @@
 **Axes.** Each axis is shared out by largest remainder: an axis' counts sum to the rows and each is the floor or the
 ceiling of its share (ties: the earlier label).
 
-**Cells.** Axes are joined one after the other, in descending order of their largest share. With n_a rows in cell a of the
-axes so far and c_j rows for label j of the next, the share of (a, j) is n_a·c_j / rows; its rows sum to n_a and its
+**Cells.** Axes are joined one after the other, in descending order of their largest share. With n_a rows in cell a of
+the axes so far and c_j rows for label j of the next, the share of (a, j) is n_a·c_j / rows; its rows sum to n_a and its
 columns to c_j, which are integers, so by integrality of network flows there is a table of floors and ceilings of these
-shares with exactly these sums (controlled rounding: Bacharach 1966, Cox 1987). It is found by a greedy first try, row by
-row, and alternating paths for the rest.
+shares with exactly these sums (controlled rounding: Bacharach 1966, Cox 1987). It is found by a greedy first try, row
+by row, and alternating paths for the rest.
 
 **Guarantee.** Every axis' counts are exact. With two axes each cell is the floor or the ceiling of the product of the
-axes' exact shares. With k > 2 it differs from that product by less than d_k = 1 + q_k·d_(k-1), d_2 = 1, where q_k is the
-largest share of the k-th axis: below 2 wherever those shares are at most ½. (Within 1 cannot always be had for three.)
+axes' exact shares. With k > 2 it differs from that product by less than d_k = 1 + q_k·d_(k-1), d_2 = 1, where q_k is
+the largest share of the k-th axis: below 2 wherever those shares are at most ½. (Within 1 cannot always be had.)
 """
 
 from __future__ import annotations

@@ -37,9 +37,10 @@ class Slots(Source[SlotsConfig]):
 
     Each axis is allotted by largest remainder, so its counts are exact; joint cells are balanced: with two axes every
     cell is the floor or ceiling of the product of the axes' exact shares; with more it is off by less than 2 where no
-    axis but the first two has a label above one half (`_quota` says why). Slots of all cells are interleaved: the j-th of a cell's n slots stands at about (j + u) / n of the way, with another u for each
-    cell, so any prefix is nearly balanced. Slot i depends on the config and i alone. A slot's key is its cell and its
-    number in it, so asking for more rows keeps every slot there was.
+    axis but the first two has a label above one half (`_quota` says why). Slots of all cells are interleaved: the j-th
+    of a cell's n slots stands at about (j + u) / n of the way, with another u for each cell, so any prefix is nearly
+    balanced. Slot i depends on the config and i alone. A slot's key is its cell and its number in it, so asking for
+    more rows keeps every slot there was.
 
     Columns: one per axis, one per `draw`, `slot` (number from 0) and `cell` (`tier=direct, persona=elder`). A judge may
     send a row back here: it keeps its cell, and the `draw` columns are drawn again.

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
+from itertools import pairwise
 from types import SimpleNamespace
 
-from attar_std._quota import cell_counts, controlled, largest_remainder
-from attar_std.quota import Quota, QuotaConfig
-from attar_std.slots import Slots, SlotsConfig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attar.api import Drop, Row
 from attar.identity import seed_of
+from attar_std._quota import cell_counts, controlled, largest_remainder
+from attar_std.quota import Quota, QuotaConfig
+from attar_std.slots import Slots, SlotsConfig
 
 weights = st.lists(st.integers(0, 50), min_size=1, max_size=6).filter(any)
 
@@ -103,10 +104,8 @@ def test_any_partition_gives_the_same_slots(cuts: list[int]) -> None:
     whole = list(slots.rows(0, None, context()))  # type: ignore[arg-type]
     edges = [0, *sorted(cuts), 1000]
     parts = [
-        item
-        for a, b in zip(edges, edges[1:], strict=False)
-        for item in example(draw={"mood": ["calm", "angry"]}).rows(a, b, context())
-    ]  # type: ignore[arg-type]  # noqa: E501
+        item for a, b in pairwise(edges) for item in example(draw={"mood": ["calm", "angry"]}).rows(a, b, context())
+    ]  # type: ignore[arg-type]
     assert parts == whole
 
 
