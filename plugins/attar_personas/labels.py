@@ -93,7 +93,7 @@ class Labelled(RowStep[LabelledConfig]):
         return self.add(incoming, dict.fromkeys(self.config.keys, "string"))
 
     async def apply(self, row: Row, ctx: Context) -> Mapping[str, Any] | Reject:
-        found = parse_labels(row[self.config.text], self.config.keys)
+        found = parse_labels(row[self.config.text] or "", self.config.keys)
         return Reject(found.code, found.detail) if found.code else found.values
 
 
@@ -127,12 +127,12 @@ class CheckLabelled(Judge[CheckLabelledConfig]):
 
     async def judge(self, row: Row, ctx: Context) -> Verdict:
         config = self.config
-        text = row[config.text]
+        text = row[config.text] or ""
         found = parse_labels(text, config.keys)
         if found.code:
             form = " | ".join(f"{key}: …" for key in config.keys)
             return Verdict("fail", found.code, feedback=f"{found.detail}. Answer with all keys, as {form}")
-        if config.original is not None and _same(found.values[config.main], row[config.original]):
+        if config.original is not None and _same(found.values[config.main], row[config.original] or ""):
             return Verdict("fail", "unchanged_persona", feedback="The persona is the same as before. Rewrite it.")
         share = english_share(text)
         if share < config.min_english:

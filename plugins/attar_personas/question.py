@@ -50,7 +50,7 @@ class CheckQuestion(Judge[CheckQuestionConfig]):
             )
 
     async def judge(self, row: Row, ctx: Context) -> Verdict:
-        text = row[self.config.column].strip()
+        text = (row[self.config.column] or "").strip()
         count = len(words(text))
         code, feedback = self._fault(text, count)
         return Verdict("fail" if code else "pass", code, {"n_words": float(count)}, feedback)

@@ -96,7 +96,7 @@ class CheckText(Judge[CheckTextConfig]):
 
     async def judge(self, row: Row, ctx: Context) -> Verdict:
         config = self.config
-        text: str = row[config.column]
+        text: str = row[config.column] or ""
         count = len(words(text))
         english = english_share(text)
         found = repetition(text)
