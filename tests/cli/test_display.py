@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from attar.display import details, make_display, summary
 from attar.display.plain import PlainDisplay
-from attar.display.words import duration, money, shorten, table, width
+from attar.display.words import duration, money, shorten, table
+from attar.errors.render import width
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cli"
 

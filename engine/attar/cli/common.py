@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from attar.cli.endings import set_scene
+from attar.cli.endings import set_scene, show_diagnostics
 from attar.errors import AttarError, Diagnostic
 
 if TYPE_CHECKING:
@@ -85,10 +84,7 @@ def plan_or_refuse(recipe: Path, params: Mapping[str, str], limit: int | None, r
     if plan is None or any(found.severity == "error" for found in diagnostics):
         raise AttarError(list(diagnostics))
     set_scene(runs / plan.recipe, plan.secrets)
-    if diagnostics:
-        from attar.errors import render
-
-        print(render(diagnostics, color=sys.stderr.isatty()), file=sys.stderr)
+    show_diagnostics(diagnostics)
     return plan
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from attar.errors import AttarError
+from attar.errors import AttarError, Diagnostic, render
 
 SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
 SHORTEST_SECRET = 6  # shorter values would blot out ordinary words
@@ -53,14 +53,14 @@ def interrupted(args: Sequence[str]) -> int:
 
 def refused(error: AttarError) -> int:
     """A user's mistake, or a run that had to stop: its diagnostics on stderr."""
-    show_diagnostics(error)
+    show_diagnostics(error.diagnostics)
     return error.exit_code
 
 
-def show_diagnostics(error: AttarError) -> None:
-    from attar.errors import render
-
-    print(render(error.diagnostics, color=sys.stderr.isatty()), file=sys.stderr)
+def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
+    """Diagnostics on stderr, in colour on a terminal unless NO_COLOR is set."""
+    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    print(render(diagnostics, color=color), end="", file=sys.stderr)
 
 
 def pipe_closed() -> int:

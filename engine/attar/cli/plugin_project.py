@@ -129,39 +129,42 @@ ROWS = """\
 """
 
 TEST = '''\
-"""The step does what it says, alone and in a recipe."""
+"""The step keeps the contract of all steps, does what it says, and its recipe is free of mistakes."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
-import pytest
-from attar_{name} import plugin
-from attar_{name}.wordy import Wordy, WordyConfig
+from attar_{name}.wordy import Wordy
 
-from attar.api import Reject, Row
-{testing_import}
+from attar.api import Reject
+from attar.plan import check
+from attar.testing import StepContract, build, run_row_step
+
 RECIPE = Path(__file__).parent.parent / "recipes" / "{name}.yaml"
 
 
-def build(**config: object) -> Wordy:
-    step = Wordy(WordyConfig.model_validate(config))
-    step.name = "words"
-    return step
+class TestContract(StepContract):
+    step = Wordy
+    config = {{"column": "text", "min_words": 2}}
+    rows = [{{"text": "one two  three"}}, {{"text": "one"}}]
 
 
 def test_counts_words() -> None:
-    left = asyncio.run(build().apply(Row("1", {{"text": "one two  three"}}), None))  # this step never asks the context
-    assert left == {{"words": 3}}
+    step = build(Wordy, {{"column": "text"}}, name="words")
+    assert run_row_step(step, [{{"text": "one two  three"}}]) == [{{"words": 3}}]
 
 
 def test_turns_short_texts_away() -> None:
-    left = asyncio.run(build(min_words=5).apply(Row("1", {{"text": "one two"}}), None))
-    assert left == Reject("too_short", "2 of 5 words")
+    step = build(Wordy, {{"min_words": 5}})
+    assert run_row_step(step, [{{"text": "one two"}}]) == [Reject("too_short", "2 of 5 words")]
 
 
-{testing_tests}'''
+def test_recipe_is_free_of_mistakes() -> None:
+    plan, mistakes = check(RECIPE)
+    assert mistakes == []
+    assert plan is not None and plan.steps["words"].columns == {{"text": "string", "words": "int"}}
+'''
 
 
 def project_files(name: str, attar_version: str) -> Mapping[str, str]:

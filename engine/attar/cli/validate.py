@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from attar.cli.common import check, count, json_option, params_option, print_json, recipe_argument
-from attar.errors import Diagnostic
+from attar.cli.endings import show_diagnostics
+from attar.errors import to_json
 
 
 @click.command("validate")
@@ -21,8 +22,6 @@ def command(recipe: Path, params: Mapping[str, str], as_json: bool) -> int:
 
     Exits 0 where the recipe can run, else 2. Warnings alone do not fail.
     """
-    import sys
-
     plan, diagnostics = check(recipe, params)
     errors = sum(found.severity == "error" for found in diagnostics)
     failed = plan is None or errors > 0
@@ -30,14 +29,11 @@ def command(recipe: Path, params: Mapping[str, str], as_json: bool) -> int:
         document: dict[str, Any] = {"ok": not failed, "file": str(recipe)}
         if plan is not None:
             document |= {"recipe": plan.recipe, "steps": len(plan.steps), "stages": len(plan.stages)}
-        document["diagnostics"] = [describe(found) for found in diagnostics]
+        document["diagnostics"] = to_json(diagnostics)
         print_json(document)
         return 2 if failed else 0
     if diagnostics:
-        from attar.errors import render
-
-        stream = sys.stderr
-        print(render(diagnostics, color=stream.isatty()), file=stream)
+        show_diagnostics(diagnostics)
     if failed:
         return 2
     assert plan is not None
@@ -45,16 +41,3 @@ def command(recipe: Path, params: Mapping[str, str], as_json: bool) -> int:
     also = f", {count(warnings, 'warning')}" if warnings else ""
     print(f"OK {recipe}: {count(len(plan.steps), 'step')} in {count(len(plan.stages), 'stage')}{also}")
     return 0
-
-
-def describe(found: Diagnostic) -> dict[str, Any]:
-    """A diagnostic as plain JSON; `line` and `column` count from 1 and are absent where there is no place."""
-    described: dict[str, Any] = {"code": found.code, "severity": found.severity, "message": found.message}
-    if found.span is not None:
-        described |= {
-            "file": found.span.file,
-            "line": found.span.line,
-            "column": found.span.column,
-            "end_column": found.span.end_column,
-        }
-    return described | {"help": found.help, "path": list(found.path)}

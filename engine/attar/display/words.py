@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+from attar.errors.render import width
+
 
 def duration(seconds: float | None) -> str:
     """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`; `–` where it is unknown."""
@@ -25,16 +27,6 @@ def money(cost: float | None, currency: str | None) -> str:
     if not currency or cost is None:
         return "–"
     return f"{cost:.4f} {currency}" if cost < 1 else f"{cost:,.2f} {currency}"
-
-
-def width(text: str) -> int:
-    """Columns a text takes on a terminal: combining marks none, wide characters two."""
-    total = 0
-    for character in text:
-        if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
-            continue
-        total += 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
-    return total
 
 
 def shorten(text: str, limit: int) -> str:
