@@ -2,7 +2,7 @@
 
 from attar.api.context import Answer, Context, Message, Retry, RowError, Usage
 from attar.api.hooks import Hooks, hookimpl
-from attar.api.refs import ModelRef, PromptPart, PromptRef, PromptText, Runtime, SchemaRef, StepRef
+from attar.api.refs import ModelRef, PromptPart, PromptRef, PromptText, RecipePath, Runtime, SchemaRef, StepRef
 from attar.api.rows import EMPTY, BatchResult, Drop, Json, Key, New, Reject, Row, RowSet, Verdict
 from attar.api.steps import (
     BatchSource,
@@ -41,6 +41,7 @@ __all__ = [
     "PromptPart",
     "PromptRef",
     "PromptText",
+    "RecipePath",
     "Reject",
     "Retry",
     "Row",

@@ -80,4 +80,4 @@ class SchemaRef(_ByColumn):
     schemas: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
-__all__ = ["ModelRef", "PromptPart", "PromptRef", "PromptText", "Runtime", "SchemaRef", "StepRef"]
+__all__ = ["ModelRef", "PromptPart", "PromptRef", "PromptText", "RecipePath", "Runtime", "SchemaRef", "StepRef"]

@@ -105,3 +105,7 @@ class Plan:
     limit: int | None = None
     plugins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """namespace → {distribution, version, digest} of the plugins whose steps are used."""
+    order: tuple[str, ...] = ()
+    """All steps, each after those it reads and after judges that may send back what it reads."""
+    own: Mapping[str, str] = field(default_factory=dict)
+    """step → the part of its fingerprint that does not depend on other steps; empty where none were asked for."""

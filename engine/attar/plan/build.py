@@ -1,0 +1,146 @@
+"""From a loaded recipe and the installed plugins to a plan: every mistake at once, or a graph ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attar.errors import Diagnostic
+from attar.plan.columns import Flow
+from attar.plan.configs import draft_steps
+from attar.plan.draft import Draft
+from attar.plan.faults import Faults
+from attar.plan.files import Files
+from attar.plan.graph import connect, edges_of, find_cycles, report_unreachable, topological
+from attar.plan.models import check_models, report_unused
+from attar.plan.outputs import Outputs
+from attar.plan.regions import plan_retries, waits
+from attar.plan.stages import Cut, can_batch, cut, in_order
+from attar.plan.types import Plan, PlannedOutput, PlannedStep, Stage
+from attar.recipe.loaded import LoadedRecipe
+from attar.registry import Registry
+
+
+def build(
+    loaded: LoadedRecipe, registry: Registry, limit: int | None = None, *, fingerprints: bool = True
+) -> tuple[Plan | None, list[Diagnostic]]:
+    """Plans a recipe.
+
+    Args:
+        loaded: from `recipe.load`.
+        registry: the plugins.
+        limit: first n records of each source, where the run asks for fewer.
+        fingerprints: False leaves every fingerprint (and the digest) empty; no source file is then read as a whole.
+
+    Returns:
+        The plan, None where anything is an error, and all diagnostics, warnings included.
+    """
+    faults = Faults(loaded)
+    files = Files(registry)
+    check_models(loaded, registry, faults)
+    drafts = draft_steps(loaded, registry, files, faults)
+    outputs = Outputs(loaded, drafts, registry, faults, limit)
+    meant = connect(loaded, drafts, faults)
+    outputs.connect()
+    on_cycle = find_cycles(drafts, faults)
+    report_unreachable(drafts, outputs.wanted, on_cycle, meant, faults)
+    order = topological(edges_of(drafts))
+    Flow(loaded, drafts, faults).follow(order)
+    stage_of = cut(drafts, order, faults)
+    plan_retries(drafts, order, stage_of, faults)
+    planned_outputs = outputs.build()
+    report_unused(loaded, drafts, files, faults)
+    if faults.any_error:
+        return None, faults.all()
+    final = topological(waits(drafts))
+    plan = _plan(loaded, registry, limit, drafts, final, cut(drafts, final, faults), planned_outputs)
+    if fingerprints:
+        from attar.plan.fingerprint import own_part, stamp
+
+        folder = plan.file.absolute().parent
+        plan.own = {name: own_part(step, plan, folder) for name, step in plan.steps.items()}
+        plan.plugins = {name: {**facts, "digest": registry.digest(name)} for name, facts in plan.plugins.items()}
+        stamp(plan)
+    return plan, faults.all()
+
+
+def _plan(
+    loaded: LoadedRecipe,
+    registry: Registry,
+    limit: int | None,
+    drafts: Mapping[str, Draft],
+    order: Sequence[str],
+    stage_of: Mapping[str, Cut],
+    outputs: Mapping[str, PlannedOutput],
+) -> Plan:
+    steps = {name: _planned(drafts[name]) for name in order}
+    stages = _stages(drafts, order, stage_of, outputs)
+    for stage in stages:
+        for name in stage.steps:
+            steps[name].stage = stage.index
+    namespaces = {draft.loaded.use.partition(".")[0] for draft in drafts.values()}
+    namespaces |= {registry.provider("exporters", output.format) for output in outputs.values()}
+    plugins = {}
+    for name in sorted(namespaces):
+        info = registry.info(name)
+        plugins[name] = {"distribution": info.distribution, "version": info.version}
+    return Plan(
+        recipe=loaded.name,
+        file=loaded.file,
+        description=loaded.description,
+        seed=loaded.seed,
+        params=loaded.params,
+        models=loaded.models,
+        steps=steps,
+        stages=stages,
+        outputs=outputs,
+        digest="",
+        secrets=loaded.secrets,
+        limit=limit,
+        plugins=plugins,
+        order=tuple(order),
+    )
+
+
+def _planned(draft: Draft) -> PlannedStep:
+    assert draft.step is not None and draft.kind is not None
+    assert draft.incoming is not None and draft.columns is not None, draft.name
+    return PlannedStep(
+        name=draft.name,
+        use=draft.loaded.use,
+        kind=draft.kind,
+        step=draft.step,
+        inputs=draft.inputs,
+        when=draft.loaded.when,
+        on_fail=draft.loaded.on_fail,
+        reads=draft.reads,
+        incoming=draft.incoming,
+        columns=draft.columns,
+        scope=draft.scope,
+        side=dict(draft.side),
+        retry_region=draft.region,
+        models=draft.models,
+    )
+
+
+def _stages(
+    drafts: Mapping[str, Draft], order: Sequence[str], stage_of: Mapping[str, Cut], outputs: Mapping[str, PlannedOutput]
+) -> list[Stage]:
+    stages = in_order(stage_of)
+    number = {id(stage): index for index, stage in enumerate(stages)}
+    stored = {output.step for output in outputs.values()}
+    stored.update(side for draft in drafts.values() for side in draft.side.values())
+    for stage in stages:
+        stored.update(stage.inputs)
+    place = {name: index for index, name in enumerate(order)}
+    built = []
+    for index, stage in enumerate(stages):
+        names = tuple(sorted(stage.steps, key=place.__getitem__))
+        stage.steps = list(names)
+        if stage.kind == "rows":
+            taps = tuple(name for name in names if name in stored)
+        else:
+            taps = names if stage.kind in ("dataset", "merge") else ()
+        needs = tuple(sorted({number[id(other)] for other in stage.needs}))
+        batch = can_batch(stage, drafts)
+        built.append(Stage(index, stage.kind, names, stage.inputs, taps, "", needs, batch))
+    return built

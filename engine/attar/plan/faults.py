@@ -1,0 +1,90 @@
+"""Gathers diagnostics while a recipe is planned, each at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from attar.api import ConfigProblem
+from attar.errors import AttarError, Diagnostic, Severity, Span
+from attar.recipe.loaded import LoadedRecipe, LoadedStep, YamlPath
+
+REFS = ("model", "prompt", "output", "index")
+
+
+class Faults:
+    """A list of diagnostics, without repetitions: a fault in a repeated step is told once, not once a round."""
+
+    def __init__(self, loaded: LoadedRecipe) -> None:
+        self._loaded = loaded
+        self._found: dict[tuple[str, str, Span | None], Diagnostic] = {}
+
+    def all(self) -> list[Diagnostic]:
+        """By file and line; what has no place comes first."""
+
+        def place(found: Diagnostic) -> tuple[int, str, int, int]:
+            span = found.span
+            own = span is not None and span.file == self._own
+            return (0, "", 0, 0) if span is None else (1 if own else 2, span.file, span.line, span.column)
+
+        return sorted(self._found.values(), key=place)
+
+    @property
+    def _own(self) -> str:
+        return self._loaded.places.value(self._loaded.file, ()).file
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @property
+    def any_error(self) -> bool:
+        return any(found.severity == "error" for found in self._found.values())
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        self._found.setdefault((diagnostic.code, diagnostic.message, diagnostic.span), diagnostic)
+
+    def step(
+        self,
+        step: LoadedStep,
+        path: YamlPath,
+        code: str,
+        message: str,
+        help: str = "",
+        *,
+        key: bool = False,
+        severity: Severity = "error",
+    ) -> None:
+        """A fault at a path below a step's entry; `key` marks the key instead of the value."""
+        places = self._loaded.places
+        full = (*step.path, *path)
+        span = places.key(step.file, full) if key else places.value(step.file, full)
+        self.add(Diagnostic(code, message, span, help, full, severity))
+
+    def span(self, step: LoadedStep, path: YamlPath) -> Span:
+        """The place of the value at a path below a step's entry."""
+        return self._loaded.places.value(step.file, (*step.path, *path))
+
+    def problem(self, step: LoadedStep, problem: ConfigProblem) -> None:
+        """What a step itself says of its config."""
+        field = problem.field
+        path = field if field and field[0] in step.refs else ("with", *field) if field else ()
+        if not field:
+            self.step(step, (), problem.code, problem.message, problem.help, key=True)
+        else:
+            self.step(step, path, problem.code, problem.message, problem.help)
+
+    def error(self, error: AttarError, span: Span | None, path: YamlPath = ()) -> None:
+        """An error raised without a place, put where it was caused."""
+        for found in error.diagnostics:
+            self.add(replace(found, span=found.span or span, path=found.path or path))
+
+    def locate(self, step: LoadedStep) -> tuple[Callable[[YamlPath], Span], Callable[[YamlPath], Span]]:
+        """Functions that give the place of the key, and of the value, at a path of the step's config (refs included)."""
+        places = self._loaded.places
+
+        def full(path: YamlPath) -> YamlPath:
+            if path and path[0] in step.refs:
+                return (*step.path, *path)
+            return (*step.path, "with", *path)
+
+        return (lambda path: places.key(step.file, full(path))), (lambda path: places.value(step.file, full(path)))

@@ -1,0 +1,47 @@
+"""Models and params of a recipe: known backends, names that nothing uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attar.errors import Diagnostic
+from attar.plan.draft import Draft
+from attar.plan.faults import Faults
+from attar.plan.files import Files
+from attar.recipe.loaded import LoadedRecipe
+from attar.registry import Registry, suggest
+
+OWN_BACKENDS = ("auto", "endpoint", "rehearsal", "vllm")
+
+
+def check_models(loaded: LoadedRecipe, registry: Registry, faults: Faults) -> None:
+    """Every model has a backend that exists, and a name its server knows."""
+    for name, spec in loaded.models.items():
+        file, path = loaded.model_paths[name]
+        if spec.backend not in OWN_BACKENDS:
+            known = [*OWN_BACKENDS, *registry.backends()]
+            if spec.backend not in known:
+                place = (*path, "backend")
+                message = f"no backend {spec.backend!r}"
+                span = loaded.places.value(file, place)
+                faults.add(Diagnostic("E602", message, span, suggest(spec.backend, known, "backends"), place))
+        if spec.model is None and spec.backend != "rehearsal":
+            help = "add `model: <name that the server knows>`, or `backend: rehearsal`"
+            span = loaded.places.key(file, path)
+            faults.add(Diagnostic("E603", f"model {name!r} does not say which model it is", span, help, path))
+
+
+def report_unused(loaded: LoadedRecipe, drafts: Mapping[str, Draft], files: Files, faults: Faults) -> None:
+    """Warns of models that no step uses (models that others extend aside)."""
+    if any(draft.step is None for draft in drafts.values()):
+        return  # a step that could not be built may be the one
+    used = {name for draft in drafts.values() for name in draft.models}
+    extended = {spec.extends for spec in loaded.models.values() if spec.extends}
+    for name in loaded.models:
+        short = name.rpartition(".")[2]
+        if name in used or name in extended or short in extended or "." in name:
+            continue
+        file, path = loaded.model_paths[name]
+        span = loaded.places.key(file, path)
+        found = Diagnostic("W610", f"no step uses model {name!r}", span, "remove it", path, "warning")
+        faults.add(found)
