@@ -83,14 +83,21 @@ def _resolve_one(
                 "E611",
                 f"model {name!r} is to be reached at an endpoint, but no address is known; looked at the model's"
                 f" endpoint.url and at {' and '.join(URL_VARIABLES)}",
-                help=f"set {URL_VARIABLES[0]} (and {KEY_VARIABLES[0]} where a key is needed), or use --backend rehearsal",
+                help=f"set {URL_VARIABLES[0]} (and {KEY_VARIABLES[0]} where a key is needed),"
+                " or use --backend rehearsal",
             )
         return found
     if backend == "vllm":
         return _vllm(name, spec, asked)
     if backend in plugins:
         return ServedModel(
-            name, spec, "plugin", asked, backend=backend, backend_path=plugins[backend], server=_server("plugin", backend, spec)
+            name,
+            spec,
+            "plugin",
+            asked,
+            backend=backend,
+            backend_path=plugins[backend],
+            server=_server("plugin", backend, spec),
         )
     raise fail(
         "E610",
@@ -139,7 +146,9 @@ def _endpoint(name: str, spec: ModelSpec, env: Mapping[str, str], why: str) -> S
     )
 
 
-def _place(written: str | None, variables: tuple[str, ...], env: Mapping[str, str], recipe: str) -> tuple[str | None, str]:
+def _place(
+    written: str | None, variables: tuple[str, ...], env: Mapping[str, str], recipe: str
+) -> tuple[str | None, str]:
     """The text that leads to a value (unresolved), and where it comes from."""
     if written:
         names = variables_in(written)

@@ -44,8 +44,19 @@ class _Bound:
     """A served model made ready for requests in this process: this is where secrets live, and nowhere else."""
 
     __slots__ = (
-        "backend", "headers", "max_context", "model", "name", "protocols", "revision", "routes", "sampling", "send_seed",
-        "send_priority", "server", "served",
+        "backend",
+        "headers",
+        "max_context",
+        "model",
+        "name",
+        "protocols",
+        "revision",
+        "routes",
+        "sampling",
+        "send_priority",
+        "send_seed",
+        "served",
+        "server",
     )  # fmt: skip
 
     def __init__(self, served: ServedModel) -> None:
@@ -353,7 +364,14 @@ def _wire(bound: _Bound, call: Call, sampling: Mapping[str, Any], seed: int) -> 
     if protocol == "embeddings":
         return {"model": bound.model, "input": call.texts}
     if protocol == "logprobs":
-        return {"model": bound.model, "prompt": call.prompt, "max_tokens": 0, "echo": True, "logprobs": 1, "temperature": 0}
+        return {
+            "model": bound.model,
+            "prompt": call.prompt,
+            "max_tokens": 0,
+            "echo": True,
+            "logprobs": 1,
+            "temperature": 0,
+        }
     wire: dict[str, Any] = {"model": bound.model, **sampling}
     if protocol == "chat":
         wire["messages"] = call.messages

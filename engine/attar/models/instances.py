@@ -1,8 +1,9 @@
 """Random valid instances of a JSON Schema: what a server under guided decoding could have answered.
 
-Covers what answer schemas use: type (also lists of types), enum, const, properties, required, items, prefixItems, bounds on numbers,
-strings and arrays, multipleOf, uniqueItems, anyOf, oneOf, allOf, local $ref, common formats and simple patterns. What
-it cannot satisfy (a pattern with look-around, say) it answers as closely as it can; the client's own check then tells.
+Covers what answer schemas use: type (also lists of types), enum, const, properties, required, items, prefixItems,
+bounds on numbers, strings and arrays, multipleOf, uniqueItems, anyOf, oneOf, allOf, local $ref, common formats and
+simple patterns. What it cannot satisfy (a pattern with look-around, say) it answers as closely as it can; the client's
+own check then tells.
 """
 
 from __future__ import annotations
@@ -20,10 +21,16 @@ _DEPTH = 6
 _FORMATS = {
     "date": lambda r: f"{r.randint(1990, 2030)}-{r.randint(1, 12):02}-{r.randint(1, 28):02}",
     "time": lambda r: f"{r.randint(0, 23):02}:{r.randint(0, 59):02}:{r.randint(0, 59):02}Z",
-    "date-time": lambda r: f"{r.randint(1990, 2030)}-{r.randint(1, 12):02}-{r.randint(1, 28):02}T12:{r.randint(0, 59):02}:00Z",
-    "email": lambda r: f"{words(r, 1)[:-1].lower().encode('ascii', 'ignore').decode() or 'a'}{r.randint(1, 99)}@example.org",
+    "date-time": lambda r: (
+        f"{r.randint(1990, 2030)}-{r.randint(1, 12):02}-{r.randint(1, 28):02}T12:{r.randint(0, 59):02}:00Z"
+    ),
+    "email": lambda r: (
+        f"{words(r, 1)[:-1].lower().encode('ascii', 'ignore').decode() or 'a'}{r.randint(1, 99)}@example.org"
+    ),
     "uri": lambda r: f"https://example.org/{r.randint(1, 9999)}",
-    "uuid": lambda r: f"{r.getrandbits(32):08x}-{r.getrandbits(16):04x}-4{r.getrandbits(12):03x}-8{r.getrandbits(12):03x}-{r.getrandbits(48):012x}",
+    "uuid": lambda r: (
+        f"{r.getrandbits(32):08x}-{r.getrandbits(16):04x}-4{r.getrandbits(12):03x}-8{r.getrandbits(12):03x}-{r.getrandbits(48):012x}"
+    ),
 }
 
 

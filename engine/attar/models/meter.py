@@ -83,7 +83,9 @@ class Meter:
         """Per step: `model` (names, joined by commas), the sums over its models, `cost` and `currency`."""
         out: dict[str, dict[str, Any]] = {}
         for step, model, usage in self:
-            total = out.setdefault(step, {"model": "", "in_flight": 0, **dict.fromkeys(_SUMS, 0), "cost": 0.0, "currency": ""})
+            total = out.setdefault(
+                step, {"model": "", "in_flight": 0, **dict.fromkeys(_SUMS, 0), "cost": 0.0, "currency": ""}
+            )
             total["model"] = f"{total['model']}, {model}" if total["model"] else model
             for name in ("in_flight", *_SUMS):
                 total[name] += getattr(usage, name)

@@ -55,7 +55,7 @@ class RetryPolicy:
         return cls(**values)  # type: ignore[arg-type]
 
     def wait(self, failures: int, after: float | None) -> float:
-        """Seconds to wait after this many failures; a server's Retry-After is the least, with a little jitter on top."""
+        """Seconds to wait after this many failures; a server's Retry-After is the least, plus a little."""
         back_off = _jitter.uniform(0, min(self.longest, self.first * 2 ** min(failures - 1, 30)))
         if after is None:
             return back_off

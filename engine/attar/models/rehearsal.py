@@ -69,7 +69,7 @@ def _text(call: Call, rng: Random) -> str:
 
 
 def rehearse(template: str, variables: Mapping[str, Any], rng: Random) -> str:
-    """Renders a `rehearse` template: a sandboxed Jinja template with `words(n)`, `pick(list)`, `fail(p)`, `number(a, b)`.
+    """Renders a `rehearse` template: sandboxed Jinja with `words(n)`, `pick(list)`, `fail(p)`, `number(a, b)`.
 
     Raises:
         RowError: `rehearse`, the template failed.

@@ -26,7 +26,14 @@ from attar.models.policy import RetryPolicy, retry_after
 from attar.models.secrets import Scrubber
 
 _TRY_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
-_TOO_LONG = ("context length", "context_length", "maximum context", "too many tokens", "max_model_len", "input is too long")
+_TOO_LONG = (
+    "context length",
+    "context_length",
+    "maximum context",
+    "too many tokens",
+    "max_model_len",
+    "input is too long",
+)
 _QUIET = aiohttp.ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=30)
 KEEP_ALIVE = 300.0
 
@@ -73,7 +80,8 @@ class Pool:
         self._deadlines: dict[asyncio.Task[Any], float] = {}
         self._expired: set[asyncio.Task[Any]] = set()
         self._watch: asyncio.TimerHandle | None = None
-        self._shortest = 60.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._shortest = 1.0
 
     def open(self, shortest_timeout: float) -> None:
         self._shortest = min(max(shortest_timeout / 20, 0.01), 1.0)
@@ -88,6 +96,7 @@ class Pool:
             cookie_jar=aiohttp.DummyCookieJar(),
             raise_for_status=False,
         )
+        self._loop = asyncio.get_running_loop()
         self._tick()
 
     async def close(self) -> None:
@@ -99,8 +108,8 @@ class Pool:
             await session.close()
 
     def _tick(self) -> None:
-        loop = asyncio.get_running_loop() if self._watch is None else self._loop
-        self._loop = loop
+        loop = self._loop
+        assert loop is not None
         now = loop.time()
         for task, deadline in list(self._deadlines.items()):
             if deadline <= now and task not in self._expired:
@@ -115,12 +124,13 @@ class Pool:
             TimeoutError: no whole answer within the route's seconds.
             aiohttp.ClientError, OSError: the connection broke or could not be made.
         """
-        session = self._session
+        session, loop = self._session, self._loop
         assert session is not None, "the client is not open"
+        assert loop is not None
         task = asyncio.current_task()
         assert task is not None
         # A row's task has one request in flight at most, so the task itself can stand for it.
-        self._deadlines[task] = self._loop.time() + route.seconds
+        self._deadlines[task] = loop.time() + route.seconds
         try:
             async with session.post(
                 route.url, data=data, headers=headers, ssl=route.tls, proxy=route.proxy
@@ -223,7 +233,9 @@ class Server:
         except aiohttp.ClientConnectorError as error:
             return _Failed(f"cannot connect ({type(error.os_error).__name__})", reached=False)
         except aiohttp.InvalidURL:
-            self._stop = Stop("E605", f"the address of {self.name}'s server is no URL", "check the recipe's endpoint.url")
+            self._stop = Stop(
+                "E605", f"the address of {self.name}'s server is no URL", "check the recipe's endpoint.url"
+            )
             return _Failed("no URL")
         except (aiohttp.ClientError, OSError) as error:
             return _Failed(f"connection broken ({type(error).__name__})")

@@ -1,4 +1,6 @@
-"""What the stand-in server answers. A responder is `(messages, body, rng) -> str | dict | Reply`; a dict is sent as JSON.
+"""What the stand-in server answers.
+
+A responder is `(messages, body, rng) -> str | dict | list | Reply`; a dict or list is sent as JSON text.
 
 `rng` is seeded by the request key, so the same request gets the same answer on every machine.
 """

@@ -1,4 +1,4 @@
-"""The stand-in server: OpenAI-compatible, strict about paths and bodies, deterministic, faulty on request, and counting.
+"""The stand-in server: OpenAI-compatible, strict about paths and bodies, deterministic, faulty on request.
 
     python -m attar.testing.server --port 0 --print-port --set responder=schema
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import hashlib
+import itertools
 import signal
 import sys
 import time
@@ -183,7 +184,9 @@ class StandIn:
         if fault == "cut_head":
             request.cut(b"HTTP/1.1 200 OK\r\nContent-Ty")
         elif fault == "cut_body":
-            request.cut(wire.full(b'{"id":"x","choices":[{"index":0,"message":{"content":"hal').replace(b": 57", b": 900"))
+            request.cut(
+                wire.full(b'{"id":"x","choices":[{"index":0,"message":{"content":"hal').replace(b": 57", b": 900")
+            )
         elif fault == "broken_body":
             request.reply(b"<html>a proxy's page</html>")
         else:
@@ -279,12 +282,12 @@ class StandIn:
             choice["text"] = prompt + text
             if body.get("logprobs") is not None:
                 shown = pieces + text.split()
-                scores = [None, *(-5 * _share(f"{a} {b}") for a, b in zip(shown, shown[1:], strict=False))]
+                scores = [None, *(-5 * _share(f"{a} {b}") for a, b in itertools.pairwise(shown))]
                 choice["logprobs"] = {"tokens": shown, "token_logprobs": scores[: len(shown)]}
         if body.get("prompt_logprobs") is not None:
             after = [
                 {str(at): {"logprob": -5 * _share(f"{a} {b}"), "rank": 1, "decoded_token": b}}
-                for at, (a, b) in enumerate(zip(pieces, pieces[1:], strict=False))
+                for at, (a, b) in enumerate(itertools.pairwise(pieces))
             ]
             choice["prompt_logprobs"] = [None, *after]
         spent = (len(pieces), tokens or len(text) // 4 + 1)
@@ -377,7 +380,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     import uvloop
 
-    parser = argparse.ArgumentParser(prog="python -m attar.testing.server", description=__doc__.split("\n")[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(prog="python -m attar.testing.server", description=__doc__.split("\n")[0])
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: a free one")
     parser.add_argument("--print-port", action="store_true", help="kept for scripts: the port is always printed first")
