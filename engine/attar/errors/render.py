@@ -115,13 +115,9 @@ class _Page:
             arrow = self.paint(_BLUE, "-->")
             lines.append(f"{' ' * gutter}{arrow} {_shown(span.file, self.root)}:{span.line}:{span.column}")
             lines.extend(self.snippet(span, gutter, tint))
-        for i, text in enumerate(diagnostic.help.splitlines() if diagnostic.help else ()):
+        for i, text in enumerate(diagnostic.help.splitlines()):
             mark = self.paint(_GREEN, "help:") if i == 0 else "     "
-            lines.append(
-                f"{' ' * gutter} {self.paint(_BLUE, '=')} {mark} {text}"
-                if i == 0
-                else f"{' ' * gutter}   {mark} {text}"
-            )
+            lines.append(f"{' ' * gutter} {mark} {text}")
         return "\n".join(lines)
 
     def snippet(self, span: Span, gutter: int, tint: str) -> list[str]:
