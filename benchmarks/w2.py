@@ -3,10 +3,10 @@
     python benchmarks/w2.py [--pairs 5] [--rows 1000] [--slots 256]
 
 How full a tool keeps a server that batches continuously: its span over that of a hand-written client that runs each
-row as one coroutine, with as many requests in flight as the server has slots, and with four times as many. Both send
-the same requests; whether a judge passes (p = 0.7) and how long an answer is (log-normal, median 64 tokens) follows
-from each request's key, so the number of requests differs a little by chance. `floor` is the span of a server that is
-full from its first step to its last with the same tokens.
+row as one coroutine, with as many requests in flight as the server has slots, and with four times as many. Whether a
+judge passes (p = 0.7) and how long an answer is (log-normal, median 64 tokens) follows from each request's key; both
+send the very same requests, which is checked. `floor` is the span of a server that is full from its first step to its
+last with the same tokens.
 """
 
 from __future__ import annotations
@@ -52,16 +52,19 @@ def figures(measured: h.Measured, stats: dict[str, Any], published: float, slots
     }
 
 
-def raw(rows: Path, in_flight: int, slots: int, seed: int) -> dict[str, float]:
+Keys = dict[str, int]
+
+
+def raw(rows: Path, in_flight: int, slots: int, seed: int) -> tuple[dict[str, float], Keys]:
     with h.scratch("w2-raw") as folder, StandInServer.start(**SERVER, slots=slots, seed=seed) as server:
         out = folder / "out.jsonl"
         client = h.HERE / "baselines" / "w2_raw.py"
-        command = [sys.executable, client, rows, out, str(in_flight), str(seed)]
+        command = [sys.executable, client, rows, out, str(in_flight)]
         measured = h.measure(command, env={"BENCH_URL": server.url}, cpu_every=0.25, memory_every=1)
-        return figures(measured, server.stats(), h.published_at(out), slots)
+        return figures(measured, server.stats(), h.published_at(out), slots), server.keys()["tries"]
 
 
-def attar(rows: Path, count: int, in_flight: int, slots: int, seed: int) -> dict[str, float]:
+def attar(rows: Path, count: int, in_flight: int, slots: int, seed: int) -> tuple[dict[str, float], Keys]:
     with h.scratch("w2-attar") as folder, StandInServer.start(**SERVER, slots=slots, seed=seed) as server:
         extra = ["--in-flight", str(in_flight)]
         measured, results, published = h.run_attar("w2", rows, folder, url=server.url, extra=extra)
@@ -70,7 +73,7 @@ def attar(rows: Path, count: int, in_flight: int, slots: int, seed: int) -> dict
         stats = server.stats()
         if stats["repeated"]:
             raise RuntimeError(f"{stats['repeated']} requests were paid twice")
-        return figures(measured, stats, published, slots)
+        return figures(measured, stats, published, slots), server.keys()["tries"]
 
 
 def run(pairs: int = 5, count: int = 1000, slots: int = 256, depths: tuple[int, ...] = (1, 4)) -> dict[str, Any]:
@@ -84,12 +87,18 @@ def run(pairs: int = 5, count: int = 1000, slots: int = 256, depths: tuple[int, 
             for pair in range(pairs):
                 in_flight, seed = depth * slots, 100 * depth + pair
                 if pair % 2 == 0:
-                    theirs.append(raw(rows, in_flight, slots, seed))
-                    ours.append(attar(rows, count, in_flight, slots, seed))
+                    b, their_keys = raw(rows, in_flight, slots, seed)
+                    a, our_keys = attar(rows, count, in_flight, slots, seed)
                 else:
-                    ours.append(attar(rows, count, in_flight, slots, seed))
-                    theirs.append(raw(rows, in_flight, slots, seed))
-                a, b = ours[-1], theirs[-1]
+                    a, our_keys = attar(rows, count, in_flight, slots, seed)
+                    b, their_keys = raw(rows, in_flight, slots, seed)
+                if our_keys != their_keys:
+                    common = len(our_keys.keys() & their_keys.keys())
+                    raise RuntimeError(
+                        f"not the same work: {len(our_keys)}, {len(their_keys)} keys, {common} in common"
+                    )
+                ours.append(a)
+                theirs.append(b)
                 h.progress(
                     f"W2 ×{depth} pair {pair + 1}: raw {b['span']:.2f} s ({b['requests']:.0f} requests, floor"
                     f" {b['floor']:.2f}), attar {a['span']:.2f} s ({a['requests']:.0f}, {a['floor']:.2f})"
