@@ -35,8 +35,8 @@ class ClassifyConfig(AskConfig):
 class Classify(RowStep[ClassifyConfig]):
     """Labels a row; writes a string column named after the step, or list<string> with `multi`.
 
-    The model gives its reason before the label. Prompts read `labels`: a list of {name, description}. Reject code
-    with `accept`: `label_<label>` (a label that is not accepted), or `no_label`.
+    The model gives its reason before the label. Prompts read `labels`: a list of {name, description}. Reject codes
+    with `accept`: `label_not_accepted`, `no_label`.
     """
 
     Config = ClassifyConfig
@@ -77,8 +77,8 @@ class Classify(RowStep[ClassifyConfig]):
         else:
             found = [answer.value["label"]]
         if config.accept is not None and not set(found) & set(config.accept):
-            code = f"label_{found[0]}" if found else "no_label"
-            return Reject(code.replace(" ", "_"), str(answer.value["reason"]))
+            code = "label_not_accepted" if found else "no_label"
+            return Reject(code, ": ".join(filter(None, [", ".join(found), str(answer.value["reason"])])))
         columns: dict[str, Any] = {self.short_name: found if config.multi else found[0]}
         if config.keep_reason is not None:
             columns[config.keep_reason] = str(answer.value["reason"])

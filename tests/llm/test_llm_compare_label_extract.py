@@ -113,7 +113,7 @@ def test_labels_in_the_recipe_s_order_without_doubles(prompt: Any, scripted: Any
 def test_rows_without_an_accepted_label_are_rejected(prompt: Any, scripted: Any) -> None:
     law = scripted(lambda call: {"reason": "A statute.", "label": "law"})
     found = run(classify(prompt, accept=["news"]), law)
-    assert (found.code, found.detail) == ("label_law", "A statute.")
+    assert (found.code, found.detail) == ("label_not_accepted", "law: A statute.")
     assert run(classify(prompt, accept=["law"]), law) == {"found": "law"}
     none = scripted(lambda call: {"reason": "", "labels": []})
     assert run(classify(prompt, multi=True, accept=["news"]), none).code == "no_label"
