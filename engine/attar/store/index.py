@@ -63,7 +63,11 @@ class Index:
             with (folder / NAME).open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             magic, count, note_at, note_length = _HEAD.unpack_from(self._map)
-            if magic != _MAGIC or note_at != _HEAD.size + count * _ENTRY.size or len(self._map) != note_at + note_length:
+            if (
+                magic != _MAGIC
+                or note_at != _HEAD.size + count * _ENTRY.size
+                or len(self._map) != note_at + note_length
+            ):
                 raise ValueError("not an index")
             self.segments = orjson.loads(self._map[note_at : note_at + note_length])["segments"]
             self.count = count
@@ -140,9 +144,7 @@ def build_index(folder: Path) -> IndexInfo:
             known[path.name] = len(segments)
             segments.append({"name": path.name, "size": 0, "end": 0, "torn": 0})
     packed = bytearray()
-    count = old.count
     old.close()
-    pending = list(segments)
     for path in todo:
         number = known[path.name]
         segment = dict(segments[number])
@@ -152,15 +154,13 @@ def build_index(folder: Path) -> IndexInfo:
                 segment["end"] = found.end
                 if len(packed) >= _BATCH * _ENTRY.size:
                     # Segments keep their old marks until they are read whole: a kill here costs only time.
-                    count = _merge(folder, packed, segments)
+                    _merge(folder, packed, segments)
                     packed = bytearray()
             else:
                 segment["torn"] += found
         segment["size"] = sizes[path.name]
-        segments[number] = pending[number] = segment
-    if packed or pending:
-        count = _merge(folder, packed, segments)
-    return _info(count, segments)
+        segments[number] = segment
+    return _info(_merge(folder, packed, segments), segments)
 
 
 def _info(count: int, segments: list[dict[str, Any]]) -> IndexInfo:

@@ -227,9 +227,7 @@ class OwnKeys:
         import numpy as np
 
         pairs = [
-            (half, offset)
-            for half, at in self._recent.items()
-            for offset in (at if isinstance(at, list) else [at])
+            (half, offset) for half, at in self._recent.items() for offset in (at if isinstance(at, list) else [at])
         ]
         pairs.sort()
         self._recent = {}

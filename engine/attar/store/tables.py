@@ -6,11 +6,14 @@ provenance, may be null).
 
 from __future__ import annotations
 
+import os
+import shutil
+import weakref
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 import pyarrow as pa
@@ -144,14 +147,13 @@ def rank_batches(path: Path) -> Iterator[pa.RecordBatch]:
 class StoredTable:
     """A finished table; implements `attar.api.RowSet`. Opening it reads only the parts' footers."""
 
-    def __init__(self, folder: Path, *, _keep: TemporaryDirectory[str] | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._keep = _keep  # a sorted copy lives as long as the object that reads it
         self._paths = part_paths(folder)
         if not self._paths:
             raise FileNotFoundError(f"no table at {folder}: it holds no parts")
         self._footers: list[pq.FileMetaData] = [pq.read_metadata(path) for path in self._paths]
-        self._ends = list(accumulate(footer.num_rows for footer in self._footers))
+        self._ends: list[int] = list(accumulate(footer.num_rows for footer in self._footers))
         self.schema: pa.Schema = self._footers[0].schema.to_arrow_schema()
         self._names = [name for name in self.schema.names if name not in HIDDEN]
         self._columns = from_schema(pa.schema([self.schema.field(name) for name in self._names]))
@@ -181,15 +183,19 @@ class StoredTable:
             ValueError: a key is no column, or its type has no order (json, lists, structs).
         """
         names = ["__id" if key == "id" and key not in self._columns else key for key in keys]
-        keep = TemporaryDirectory(prefix=".sort-", dir=self._scratch(), ignore_cleanup_errors=True)
-        folder = Path(keep.name)
-        out = folder / "sorted"
-        out.mkdir()
-        writer = PartsWriter(out, self.schema, plain=_UNIQUE)
-        for batch in sorted_batches(self.batch_slice(0, None), self.schema, names, folder, SORT_BYTES):
-            writer.write(batch)
-        writer.close()
-        return StoredTable(out, _keep=keep)
+        writable = os.access(self.folder.parent, os.W_OK)
+        folder = Path(mkdtemp(prefix=".sort-", dir=self.folder.parent if writable else None))
+        try:
+            writer = PartsWriter(folder, self.schema, plain=_UNIQUE)
+            for batch in sorted_batches(self.batch_slice(0, None), self.schema, names, folder, SORT_BYTES):
+                writer.write(batch)
+            writer.close()
+            copy = StoredTable(folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        weakref.finalize(copy, shutil.rmtree, folder, ignore_errors=True)
+        return copy
 
     def slice(self, start: int, stop: int | None, *, trails: bool = True) -> Iterator[StoredRow]:
         """Rows start ≤ i < stop: (ordinal, id, parents, trail, columns). Skips what lies before without reading it."""
@@ -237,15 +243,7 @@ class StoredTable:
             start = self._ends[file]
             file += 1
 
-    def _scratch(self) -> str | None:
-        probe = self.folder.parent
-        import os
-
-        return str(probe) if os.access(probe, os.W_OK) else None
-
 
 def _clear(folder: Path) -> None:
-    import shutil
-
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
