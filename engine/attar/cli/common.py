@@ -66,12 +66,15 @@ def json_option(help: str) -> Callable[[F], F]:
 
 
 def check(
-    recipe: Path, params: Mapping[str, str], limit: int | None = None
+    recipe: Path, params: Mapping[str, str], limit: int | None = None, *, to_run: bool = True
 ) -> tuple[Plan | None, Sequence[Diagnostic]]:
-    """Everything `validate` knows about a recipe. The plan is None where a diagnostic is an error."""
+    """Everything `validate` knows about a recipe. The plan is None where a diagnostic is an error.
+
+    `to_run` False leaves out what only a run needs: digests of whole source files.
+    """
     from attar import plan
 
-    return plan.check(recipe, params, limit=limit)
+    return plan.check(recipe, params, limit=limit, fingerprints=to_run)
 
 
 def plan_or_refuse(recipe: Path, params: Mapping[str, str], limit: int | None, runs: Path) -> Plan:

@@ -72,7 +72,7 @@ An earlier answer was turned away:
 
 SOUND = """\
 ---
-inputs: [question, answer]
+inputs: [question, answer, criteria, answer_form]
 version: 1
 rehearse: |
   {% set good = not fail(0.3) %}

@@ -22,7 +22,7 @@ def command(recipe: Path, params: Mapping[str, str], as_json: bool) -> int:
 
     Exits 0 where the recipe can run, else 2. Warnings alone do not fail.
     """
-    plan, diagnostics = check(recipe, params)
+    plan, diagnostics = check(recipe, params, to_run=False)
     errors = sum(found.severity == "error" for found in diagnostics)
     failed = plan is None or errors > 0
     if as_json:
