@@ -321,6 +321,27 @@ def test_when_lets_a_row_pass_by_with_nulls() -> None:
     assert walk(steps, ["gen"], n=6).emitted[0].columns["gen"] == 1
 
 
+def test_a_retry_counts_though_the_row_never_comes_back_to_its_judge() -> None:
+    steps = [
+        source(),
+        planned("gen", Do(lambda row, ctx: {"gen": 1} if row.attempt == 1 else Reject("bad")), ["src"], ["n"], ["gen"]),
+        planned(
+            "ok",
+            Say(lambda row, ctx: Verdict("fail", "x")),
+            ["gen"],
+            ["n", "gen"],
+            ["ok"],
+            OnFail(retry="gen"),
+            ["gen", "ok"],
+        ),
+    ]
+    assert counts(walk(steps, ["ok"])) == {
+        "src": {"in": 1, "accepted": 1, "made": 1},
+        "gen": {"in": 1, "rejected": 1},
+        "ok": {"retried": 1},
+    }
+
+
 @st.composite
 def graphs(draw: st.DrawFn) -> list[PlannedStep]:
     """Random graphs of row steps and judges with loops, each step deciding by the row's number and attempt."""
@@ -378,6 +399,9 @@ def test_the_ledger_balances_on_any_graph(steps: list[PlannedStep]) -> None:
             assert emitted.get(step.name, 0) == count.get("made", 0)
         else:
             assert emitted.get(step.name, 0) == count.get("accepted", 0)
+    for name in names:
+        reasons = sum(1 for step, kind, *_ in result.reasons if (step, kind) == (name, "retried"))
+        assert tally.get(name, {}).get("retried", 0) == reasons
     ends = {kind: sum(1 for o in result.outcomes if o.kind == kind) for kind in FATES}
     for kind in ("rejected", "review", "dead"):
         assert ends[kind] == sum(count.get(kind, 0) for count in tally.values())

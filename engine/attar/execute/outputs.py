@@ -104,14 +104,9 @@ def publish(prepared: Prepared, on_event: OnEvent) -> dict[str, Any]:
     write_parts(draft, PROVENANCE, _provenance(prepared))
     publish_folder(draft, prepared.run_folder / "provenance")
     for kind in OUTCOMES:
-        draft = _draft(prepared, FOLDER_OF[kind])
-        parts = [
-            part
-            for stage in plan.stages
-            for part in sorted((prepared.stage_folder(stage) / "out" / kind).glob("part-*"))
-        ]
-        join_outcomes(parts, draft)
-        publish_folder(draft, prepared.run_folder / FOLDER_OF[kind])
+        folders = [prepared.stage_folder(stage) / "out" / kind for stage in plan.stages]
+        parts = [part for folder in folders for part in sorted(folder.glob("part-*"))]
+        join_outcomes(parts, prepared.run_folder / FOLDER_OF[kind])
     return published
 
 

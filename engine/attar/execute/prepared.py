@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from attar.models import ServedModel
     from attar.store.workspace import Workspace
 
-RUN_NAME_DIGITS = 12
-
 
 @dataclass(slots=True)
 class Prepared:
@@ -31,18 +29,18 @@ class Prepared:
 
     @property
     def run_name(self) -> str:
-        return self.plan.digest[:RUN_NAME_DIGITS]
+        return self.run_folder.name
 
     @property
     def run_folder(self) -> Path:
-        return self.workspace.folder / self.run_name
+        return self.workspace.run(self.plan.digest)
 
     @property
     def rehearsal(self) -> bool:
         return any(model.kind == "rehearsal" for model in self.served.values())
 
     def stage_folder(self, stage: Stage) -> Path:
-        return self.workspace.stages / stage.fingerprint
+        return self.workspace.stage(stage.fingerprint)
 
     def table(self, step: str) -> Path:
         """Folder of a step's finished output."""

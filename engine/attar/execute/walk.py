@@ -159,6 +159,8 @@ class Walker:
         status = scope.status
         for node in block.order:
             step = node.name
+            if step in scope.retried:  # also where the row was then lost before it came back to this judge
+                counts.append((step, "retried", scope.retried[step]))
             fate = status.get(step)
             if fate is None:
                 continue
@@ -169,8 +171,6 @@ class Walker:
                 counts.append((step, fate, 1))
                 if node.kind == "source" and fate == "accepted":
                     counts.append((step, "made", 1))
-            if step in scope.retried:
-                counts.append((step, "retried", scope.retried[step]))
             if step in scope.outcome:
                 outcomes.append(scope.outcome[step])
             children = scope.children.get(step)
