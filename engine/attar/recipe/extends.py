@@ -42,6 +42,7 @@ def resolve_models(
         path = ("models", name)
         raw = data.get("models", {}).get(name)
         told = isinstance(raw, Mapping) and "model" in raw  # there, but of the wrong type: said already
+        told = told or any(d.path[:2] == path for d in found)  # what it extends is not known
         if not spec.model and spec.backend != "rehearsal" and not told and (name in asked or name not in extended):
             help = "add `model: …` (the name the server knows), or `backend: rehearsal`"
             found.append(

@@ -145,15 +145,18 @@ class Include(Model):
     with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="values for its params")
 
 
+_STEP, _REPEAT = "<step>", "<repeat>"  # pydantic puts them into error paths: not to be taken for a recipe's keys
+
+
 def _kind_of_entry(value: Any) -> str:
     """What the user meant by an entry of `steps:`: the key `repeat` decides, so that errors speak of one of the two."""
     if isinstance(value, RepeatSpec) or (isinstance(value, Mapping) and "repeat" in value):
-        return "repeat"
-    return "step"
+        return _REPEAT
+    return _STEP
 
 
 StepEntry = Annotated[
-    Annotated[StepSpec, Tag("step")] | Annotated[RepeatSpec, Tag("repeat")], Discriminator(_kind_of_entry)
+    Annotated[StepSpec, Tag(_STEP)] | Annotated[RepeatSpec, Tag(_REPEAT)], Discriminator(_kind_of_entry)
 ]
 
 

@@ -36,8 +36,9 @@ def load(file: Path, overrides: Mapping[str, Any] = _NONE) -> tuple[LoadedRecipe
     loader = Loader()
     file = Path(file)
     part = loader.part(file, {k: Override(v) for k, v in overrides.items()}, "", ())
-    errors = sorted(loader.found, key=_order)
-    return (loader.finish(part) if part is not None and not part.broken else None), errors
+    wrong = {d.span for d in loader.found if d.severity == "error"}
+    found = [d for d in loader.found if d.severity == "error" or d.span not in wrong]  # one voice per place
+    return (loader.finish(part) if part is not None and not part.broken else None), sorted(found, key=_order)
 
 
 def _order(diagnostic: Diagnostic) -> tuple[str, int, int]:

@@ -313,7 +313,7 @@ def close(name: str, known: Any) -> str | None:
 def _syntax(error: Any, text: str, lines: LineIndex) -> Trouble:
     """A YAML syntax error in words a user can act on."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    at = lines.offset(mark.line, mark.column) if mark is not None else 0
+    at = lines.offset(mark.line, mark.column) if mark is not None else int(getattr(error, "position", 0) or 0)
     problem = str(getattr(error, "problem", "") or error).strip()
     context = str(getattr(error, "context", "") or "").strip()
     number, column = lines.position(at)
@@ -323,8 +323,9 @@ def _syntax(error: Any, text: str, lines: LineIndex) -> Trouble:
     if "\t" in indent or (problem.startswith("found character") and line[column - 1 : column] == "\t"):
         tab = begin + line.index("\t")
         return Trouble("E104", "a tab stands where YAML wants spaces", tab, tab + 1, "indent with spaces, two a level")
-    if re.match(r"(<{7}|={7}|>{7})( |$)", line):
-        return Trouble("E103", "a merge conflict was left in the file", begin, begin + 7, "resolve it, then run again")
+    if conflict := re.search(r"^(<{7}|>{7}) ", text, re.MULTILINE):
+        place = conflict.start()
+        return Trouble("E103", "a merge conflict was left in the file", place, place + 7, "resolve it, then run again")
     end = at + 1
     if "mapping values are not allowed" in problem:
         return Trouble(
@@ -358,7 +359,7 @@ def _syntax(error: Any, text: str, lines: LineIndex) -> Trouble:
         opened = getattr(error, "context_mark", None)
         where = lines.offset(opened.line, opened.column) if opened is not None else at
         return Trouble("E103", "this quoted text is never closed", where, where + 1, "close the quote")
-    if "special characters are not allowed" in problem or "control characters" in problem:
+    if "control characters are not allowed" in str(error) or "special characters are not allowed" in str(error):
         return Trouble("E102", "a control character stands in the file", at, end, "remove it")
     message = f"not valid YAML: {problem}" + (f" ({context})" if context else "")
     return Trouble("E103", message, at, end, "check indentation, quotes and brackets here and on the line above")
