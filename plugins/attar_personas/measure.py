@@ -42,6 +42,8 @@ def words(text: str) -> list[str]:
 
 def english_share(text: str) -> float:
     """Share of ASCII letters among all letters; 1 for a text without letters, which is for other checks to refuse."""
+    if text.isascii():
+        return 1.0
     text = unicodedata.normalize("NFC", text)
     letters = len(LETTER.findall(text))
     return len(ASCII_LETTER.findall(text)) / letters if letters else 1.0
@@ -58,31 +60,35 @@ def repetition(text: str) -> Repetition:
     known: dict[str, int] = {}
     numbers = [known.setdefault(token, len(known)) for token in tokens]  # small ints hash faster than words
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    top: list[float] = []
+    for n in TOP_SIZES:
+        # An n-gram that occurs once has no longer ones that occur twice: most texts end here or soon.
+        repeated = not top or top[-1] > 0
+        top.append(_share(_most_frequent(numbers, n), n, sizes, total) if repeated else 0.0)
+    duplicate: list[float] = []
+    for n in DUPLICATE_SIZES:
+        repeated = not duplicate or duplicate[-1] > 0
+        duplicate.append(_share(_repeats(numbers, n), n, sizes, total) if repeated else 0.0)
     return Repetition(
         lines=(len(lines) - len(set(lines))) / len(lines) if lines else 0.0,
-        top=tuple(_share(_most_frequent(numbers, n), n, sizes, total) for n in TOP_SIZES),
-        duplicate=tuple(_share(_repeats(numbers, n), n, sizes, total) for n in DUPLICATE_SIZES),
+        top=tuple(top),
+        duplicate=tuple(duplicate),
     )
 
 
 def longest_common_substring(one: str, other: str) -> str:
-    """The longest string found in both, letters compared in lower case and white space as single spaces.
+    """The longest string found in both (the first of several), lower case, white space as single spaces.
 
-    Takes O(len(other) · log(len(one))) time: if a string of length n is common, so is one of n - 1, so n is found by
-    halving.
+    For each start in the shorter text only strings longer than the best so far are looked for, so there are at most
+    2 · len(shorter) searches in the longer one, each at the speed of `in`.
     """
     one, other = _flat(one), _flat(other)
     if len(one) > len(other):
         one, other = other, one
-    low, high, best = 0, len(one), ""
-    while low < high:
-        size = (low + high + 1) // 2
-        parts = {one[i : i + size] for i in range(len(one) - size + 1)}
-        found = next((part for i in range(len(other) - size + 1) if (part := other[i : i + size]) in parts), None)
-        if found is None:
-            high = size - 1
-        else:
-            low, best = size, found
+    best = ""
+    for start in range(len(one)):
+        while start + len(best) < len(one) and one[start : start + len(best) + 1] in other:
+            best = one[start : start + len(best) + 1]
     return best
 
 
