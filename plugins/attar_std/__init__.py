@@ -13,11 +13,23 @@ class Plugin:
     @hookimpl
     def attar_steps(self) -> Mapping[str, str]:
         return {
+            "check": "attar_std.check:Check",
+            "dedup": "attar_std.dedup:Dedup",
+            "derive": "attar_std.derive:Derive",
+            "explode": "attar_std.explode:Explode",
+            "filter": "attar_std.filter:Filter",
+            "join": "attar_std.join:Join",
+            "limit": "attar_std.sample:Limit",
             "quota": "attar_std.quota:Quota",
             "read": "attar_std.read:Read",
+            "rename": "attar_std.columns:Rename",
+            "sample": "attar_std.sample:Sample",
+            "select": "attar_std.columns:Select",
+            "shuffle": "attar_std.sample:Shuffle",
             "slots": "attar_std.slots:Slots",
-            "derive": "attar_std.derive:Derive",
-            "filter": "attar_std.filter:Filter",
+            "sort": "attar_std.sample:Sort",
+            "thin": "attar_std.sample:Thin",
+            "union": "attar_std.union:Union",
             "write": "attar_std.write:Write",
         }
 

@@ -72,7 +72,7 @@ def build(
         options: how to read them.
         key: id of a record, or None for a record without a usable one; None where rows have no id column.
     """
-    ids = _Ids(folder) if key else None
+    ids = Ids(folder) if key else None
     found = [_index_file(file, options, key, ids) for file in files]
     index = Index(found, ids.duplicates() if ids else {})
     data = {
@@ -86,7 +86,7 @@ def build(
 
 
 def _index_file(
-    file: DataFile, options: Options, key: Callable[[Any], str | int | None] | None, ids: _Ids | None
+    file: DataFile, options: Options, key: Callable[[Any], str | int | None] | None, ids: Ids | None
 ) -> FileIndex:
     if key is None or ids is None:
         if file.format == "parquet":
@@ -104,7 +104,7 @@ def _index_file(
     return FileIndex(file.name, count, marks)
 
 
-class _Ids:
+class Ids:
     """Finds ids that come twice. Keeps 16-byte digests in bucket files, so that memory stays flat; a bucket at a time
     is sorted in memory."""
 

@@ -44,7 +44,9 @@ def arrow_schema(columns: Mapping[str, str]) -> pa.Schema:
     fields = [pa.field("id", pa.string())]
     for name, text in columns.items():
         if name != "id":
-            fields.append(pa.field(name, arrow_type(parse_type(text))))
+            kind = parse_type(text)
+            mark = {b"attar": b"json"} if kind.kind in ("json", "any") else None  # std.read takes it as JSON again
+            fields.append(pa.field(name, arrow_type(kind), metadata=mark))
     return pa.schema(fields)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from attar.api import ConfigProblem, ParsedType
 
 from ._files import DataFile, open_plain
@@ -45,10 +47,15 @@ def columns_of(file: DataFile) -> dict[str, ParsedType | None]:
         nulls = _null_counts(metadata)
     result: dict[str, ParsedType | None] = {}
     for field in schema:
-        kind = _kind(field.type)
+        kind = ParsedType("json") if _is_json(field) else _kind(field.type)
         null = field.nullable and nulls.get(field.name, 1) != 0
         result[field.name] = kind._replace(nullable=null or kind.nullable) if kind else None
     return result
+
+
+def _is_json(field: pa.Field) -> bool:
+    """Whether a text column is marked as holding JSON, as attar's own files mark it."""
+    return bool(field.metadata) and field.metadata.get(b"attar") == b"json"
 
 
 def _null_counts(metadata: Any) -> dict[str, int]:
@@ -139,9 +146,25 @@ def _readable(batch: pa.RecordBatch) -> pa.RecordBatch:
             array = array.cast(pa.string())
         changed = changed or array.type is not kind
         arrays.append(array)
-    return pa.record_batch(arrays, names=batch.schema.names) if changed else batch
+    if not changed:
+        return batch
+    fields = [old.with_type(array.type) for old, array in zip(batch.schema, arrays, strict=True)]
+    return pa.record_batch(arrays, schema=pa.schema(fields))
 
 
 def to_records(batch: pa.RecordBatch) -> list[Any]:
     """The batch as one dict per row."""
-    return list(batch.to_pylist())
+    columns = []
+    for field, array in zip(batch.schema, batch.columns, strict=True):
+        values = array.to_pylist()
+        columns.append(list(map(_loads, values)) if _is_json(field) else values)
+    if not columns:
+        return [{} for _ in range(batch.num_rows)]
+    return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _loads(text: str | None) -> Any:
+    try:
+        return None if text is None else orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text

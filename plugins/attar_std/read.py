@@ -14,7 +14,7 @@ from ._files import DataFile, find_files, is_remote
 from ._fit import Column, Fit, infer_text
 from ._index import Index, build, load
 from ._parquet import batches as parquet_batches
-from ._parquet import columns_of
+from ._parquet import columns_of, to_records
 from ._records import Mark, Options, check_encoding, chunks, csv_header
 from ._types import Seen, arrow_array, arrow_type, merge_all, parse_columns, settle
 from ._types import infer as infer_value
@@ -359,7 +359,7 @@ class Read(BatchSource[ReadConfig]):
         if file.format == "parquet":
             wanted = [column.source for column in self._ready()[1]] if self.config.columns is not None else None
             for first, batch in parquet_batches(file, begin, end, wanted):
-                yield first, batch.to_pylist()
+                yield first, to_records(batch)
             return
         for chunk in chunks(file, self._options(), mark):
             first, records = chunk.mark.record, chunk.records
