@@ -34,6 +34,7 @@ def check(
         The plan, None where any diagnostic is an error, and all diagnostics.
     """
     from attar.plan.build import build
+    from attar.plan.faults import in_order
     from attar.recipe.load import load
 
     loaded, found = load(file, params)
@@ -47,4 +48,4 @@ def check(
             found.append(one)
     if any(one.severity == "error" for one in found):
         plan = None
-    return plan, found
+    return plan, in_order(found, loaded.places.value(loaded.file, ()).file)

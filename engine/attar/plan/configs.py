@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +36,7 @@ def draft_steps(loaded: LoadedRecipe, registry: Registry, files: Files, faults: 
             faults.step(step, ("use",), "E305", f"{step.use!r} is none of the kinds of step that attar.api offers")
             draft.cls = None
             continue
-        config = _config(step, draft.cls, faults)
+        config = _config(step, draft.cls, faults, loaded)
         if config is None:
             continue
         _resolve(draft, config, loaded, files, faults)
@@ -42,7 +44,7 @@ def draft_steps(loaded: LoadedRecipe, registry: Registry, files: Files, faults: 
     return drafts
 
 
-def _config(step: LoadedStep, cls: type[Step[Any]], faults: Faults) -> BaseModel | None:
+def _config(step: LoadedStep, cls: type[Step[Any]], faults: Faults, loaded: LoadedRecipe) -> BaseModel | None:
     """The validated config, or None where it is at fault."""
     model = cls.Config
     data: dict[str, Any] = dict(step.with_)
@@ -75,7 +77,48 @@ def _config(step: LoadedStep, cls: type[Step[Any]], faults: Faults) -> BaseModel
             step, ("with",), "E309", f"step {step.use!r} cannot read its config: {type(error).__name__}: {error}"
         )
         return None
+    renamed = _with_full_names(config, data, step, loaded)
+    if renamed is not None:
+        config = model.model_validate(renamed)
     return config if good else None
+
+
+def _with_full_names(
+    config: BaseModel, data: dict[str, Any], step: LoadedStep, loaded: LoadedRecipe
+) -> dict[str, Any] | None:
+    """The data with names inside `with:` made full, for a step that an include or a repeat has put under a namespace;
+    None where nothing changes. (The references beside `use` are full already.)"""
+    if "." not in step.name:
+        return None
+    changed: dict[str, Any] | None = None
+    for path, ref in references(config):
+        if not path or path[0] in step.refs or not isinstance(ref, ModelRef | StepRef):
+            continue
+        full = full_name(str(ref), step.name, loaded.models if isinstance(ref, ModelRef) else loaded.steps)
+        if full != ref:
+            changed = copy.deepcopy(data) if changed is None else changed
+            here: Any = changed
+            try:
+                for part in path[:-1]:
+                    here = here[part]
+                if here[path[-1]] == ref:
+                    here[path[-1]] = full
+            except (KeyError, IndexError, TypeError):
+                continue  # a default of the plugin's; it is looked up as it is
+    return changed
+
+
+def full_name(name: str, of_step: str, known: Mapping[str, Any]) -> str:
+    """What a name written in step `of_step` stands for: nearest namespace first; a block stands for its last step."""
+    parts = of_step.split(".")[:-1]
+    for length in range(len(parts), -1, -1):
+        candidate = ".".join([*parts[:length], name])
+        if candidate in known:
+            return candidate
+        inside = [other for other in known if re.fullmatch(rf"{re.escape(candidate)}\.\d+\.[^.]+", other)]
+        if inside:
+            return inside[-1]
+    return name
 
 
 def _placed(found: Any, step: LoadedStep, fields: Mapping[str, Any], faults: Faults) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from attar.api import ConfigProblem
@@ -10,6 +10,16 @@ from attar.errors import AttarError, Diagnostic, Severity, Span
 from attar.recipe.loaded import LoadedRecipe, LoadedStep, YamlPath
 
 REFS = ("model", "prompt", "output", "index")
+
+
+def in_order(found: Iterable[Diagnostic], own: str) -> list[Diagnostic]:
+    """Diagnostics as they are shown: those without a place, the recipe's by line, then those of other files."""
+
+    def place(one: Diagnostic) -> tuple[int, str, int, int]:
+        span = one.span
+        return (0, "", 0, 0) if span is None else (1 if span.file == own else 2, span.file, span.line, span.column)
+
+    return sorted(found, key=place)
 
 
 class Faults:
@@ -20,18 +30,7 @@ class Faults:
         self._found: dict[tuple[str, str, Span | None], Diagnostic] = {}
 
     def all(self) -> list[Diagnostic]:
-        """By file and line; what has no place comes first."""
-
-        def place(found: Diagnostic) -> tuple[int, str, int, int]:
-            span = found.span
-            own = span is not None and span.file == self._own
-            return (0, "", 0, 0) if span is None else (1 if own else 2, span.file, span.line, span.column)
-
-        return sorted(self._found.values(), key=place)
-
-    @property
-    def _own(self) -> str:
-        return self._loaded.places.value(self._loaded.file, ()).file
+        return in_order(self._found.values(), self._loaded.places.value(self._loaded.file, ()).file)
 
     def __len__(self) -> int:
         return len(self._found)
@@ -79,7 +78,7 @@ class Faults:
             self.add(replace(found, span=found.span or span, path=found.path or path))
 
     def locate(self, step: LoadedStep) -> tuple[Callable[[YamlPath], Span], Callable[[YamlPath], Span]]:
-        """Functions that give the place of the key, and of the value, at a path of the step's config (refs included)."""
+        """Functions that give the place of the key, and of the value, at a path of the step's config or its refs."""
         places = self._loaded.places
 
         def full(path: YamlPath) -> YamlPath:

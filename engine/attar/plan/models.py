@@ -15,7 +15,7 @@ OWN_BACKENDS = ("auto", "endpoint", "rehearsal", "vllm")
 
 
 def check_models(loaded: LoadedRecipe, registry: Registry, faults: Faults) -> None:
-    """Every model has a backend that exists, and a name its server knows."""
+    """Every model has a backend that exists."""
     for name, spec in loaded.models.items():
         file, path = loaded.model_paths[name]
         if spec.backend not in OWN_BACKENDS:
@@ -25,10 +25,6 @@ def check_models(loaded: LoadedRecipe, registry: Registry, faults: Faults) -> No
                 message = f"no backend {spec.backend!r}"
                 span = loaded.places.value(file, place)
                 faults.add(Diagnostic("E602", message, span, suggest(spec.backend, known, "backends"), place))
-        if spec.model is None and spec.backend != "rehearsal":
-            help = "add `model: <name that the server knows>`, or `backend: rehearsal`"
-            span = loaded.places.key(file, path)
-            faults.add(Diagnostic("E603", f"model {name!r} does not say which model it is", span, help, path))
 
 
 def report_unused(loaded: LoadedRecipe, drafts: Mapping[str, Draft], files: Files, faults: Faults) -> None:

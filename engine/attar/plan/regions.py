@@ -122,18 +122,12 @@ def _target(
             "retry a step behind it",
         )
         return None
-    if target.kind == "source":
-        if target.cls is not None and issubclass(target.cls, Source) and not target.cls.can_redraw():
-            behind = [n for n in in_stage if name in drafts[n].inputs]
-            help = f"retry {behind[0]!r} instead" if behind else ""
-            faults.step(
-                step,
-                place,
-                "E423",
-                f"illegal retry: source {name!r} ({target.loaded.use}) cannot draw a row anew",
-                help,
-            )
-            return None
+    if target.cls is not None and issubclass(target.cls, Source) and not target.cls.can_redraw():
+        behind = [n for n in in_stage if name in drafts[n].inputs]
+        help = f"retry {behind[0]!r} instead" if behind else ""
+        message = f"illegal retry: source {name!r} ({target.loaded.use}) cannot draw a row anew"
+        faults.step(step, place, "E423", message, help)
+        return None
     if target.expands or leaving_scope(target) != draft.scope:
         expanding = [n for n in before | {name} if drafts[n].expands and (n == name or name in ancestors(n, inputs))]
         who = expanding[0] if expanding else name
