@@ -23,7 +23,7 @@ from attar.models.calls import Call, Journal, ServedModel, Stop
 from attar.models.meter import Meter
 from attar.models.meter import Usage as Spent
 from attar.models.policy import RetryPolicy
-from attar.models.secrets import Scrubber, base_url, resolve_text
+from attar.models.secrets import Scrubber, base_url, resolve_text, variables_in
 from attar.models.transport import Pool, Refused, Route, Server, proxy_for
 
 _PATHS = {
@@ -328,6 +328,8 @@ class ModelClient:
         if served.kind in ("rehearsal", "plugin"):
             return bound
         endpoint = served.spec.endpoint
+        for text in (served.url, served.key, *served.headers.values()):
+            secrets += [self._env.get(name, "") for name in variables_in(text)]
         raw = served.base_url if served.kind == "vllm" else served.url
         if raw is None:
             raise Stop("E607", f"model {served.name!r} has no server: its address is not known")

@@ -180,7 +180,7 @@ def _bounds(schema: Mapping[str, Any], step: int) -> tuple[float, float]:
     if "exclusiveMaximum" in schema:
         high = min(schema["exclusiveMaximum"] - step, high if high is not None else math.inf)
     if low is None:
-        low = 0 if high is None or high >= 0 else high - 100
+        low = 0 if high is None or high > 0 else high - 100
     if high is None:
         high = low + 100
     return low, high

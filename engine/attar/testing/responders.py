@@ -60,6 +60,11 @@ def echo(messages: Messages, body: Mapping[str, Any], rng: Random) -> str:
     return text_of(messages[-1:])
 
 
+def body(messages: Messages, body: Mapping[str, Any], rng: Random) -> Mapping[str, Any]:
+    """The request itself, for tests of what is sent."""
+    return body
+
+
 def schema(messages: Messages, body: Mapping[str, Any], rng: Random) -> Any:
     """A random valid instance of the schema asked for; words where none was."""
     wanted = schema_of(body)

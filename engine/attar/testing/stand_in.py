@@ -22,8 +22,12 @@ class StandInServer:
         self.root = f"http://127.0.0.1:{port}"
 
     @classmethod
-    def start(cls, **settings: Any) -> Self:
+    def start(cls, *, port: int = 0, **settings: Any) -> Self:
         """Starts a server with these settings (see attar.testing.settings.Settings) and waits until it listens.
+
+        Args:
+            port: 0 takes a free one.
+            settings: `responder="module:function"` is imported in the server's process: keep it on PYTHONPATH.
 
         Raises:
             pydantic.ValidationError: a setting is unknown or out of range.
@@ -31,7 +35,10 @@ class StandInServer:
         """
         checked = Settings.model_validate(settings).model_dump_json(exclude_defaults=True)
         process = subprocess.Popen(
-            [sys.executable, "-m", "attar.testing.server", "--die-with-parent", "--settings", checked],
+            [
+                *(sys.executable, "-m", "attar.testing.server", "--die-with-parent"),
+                *("--port", str(port), "--settings", checked),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
