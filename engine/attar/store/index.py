@@ -212,7 +212,12 @@ def _blocks(present: npt.NDArray[np.void], fresh: npt.NDArray[np.void]) -> Itera
         last = start + _BLOCK >= len(present)
         # Keys with equal upper halves could straddle the cut; they are one in 2⁶⁴ and cost only a missed duplicate.
         until = len(fresh) if last else int(np.searchsorted(high, block["high"][-1], "right"))
-        yield _first_of_each(np.concatenate([block, fresh[at:until]])) if until > at else block
+        if until > at:
+            both = np.empty(len(block) + until - at, _dtype())  # `concatenate` would give up the byte order
+            both[: len(block)] = block
+            both[len(block) :] = fresh[at:until]
+            block = _first_of_each(both)
+        yield block
         at = until
     if not len(present):
         yield fresh
