@@ -118,7 +118,11 @@ class _Run:
 
     def _stage(self, stage: Stage, runner: Any, *, reused: bool) -> None:
         began = time.monotonic()
-        record: Mapping[str, Any] = (self.prepared.finished_stage(stage) or {}) if reused else runner.run(stage)
+        record: Mapping[str, Any]
+        if reused:  # paid by an earlier run: this one pays nothing for it
+            record = {**(self.prepared.finished_stage(stage) or {}), "usage": {}}
+        else:
+            record = runner.run(stage)
         seconds = 0.0 if reused else time.monotonic() - began
         self.records.append(record)
         rows = sum(record["rows"].values())
