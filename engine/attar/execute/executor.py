@@ -24,7 +24,8 @@ class StageExecutor(LocalPipelineExecutor):  # type: ignore[misc]
     """Runs a stage's ranks on this machine: in this process with one worker, else in a pool of worker processes."""
 
     def __init__(self, pipeline: Sequence[Any], folder: Path, tasks: int, workers: int) -> None:
-        super().__init__(list(pipeline), tasks=tasks, workers=workers, logging_dir=str(folder))
+        # Absolute: fsspec keeps file systems by their path, and a relative one would mean another place after chdir.
+        super().__init__(list(pipeline), tasks=tasks, workers=workers, logging_dir=str(folder.resolve()))
 
     def run(self) -> None:
         """Runs the ranks that are not complete yet.
