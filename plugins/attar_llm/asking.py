@@ -17,6 +17,11 @@ class AskConfig(Config):
     model: ModelRef = Field(description="the model asked, an entry of models:")
     prompt: PromptRef = Field(description="prompt file, or {by: column, value: file, …}")
     sampling: SamplingOverrides = Field(SamplingOverrides(), description="set over the model's own sampling")
+
+
+class FormConfig(AskConfig):
+    """Config of a step that asks for an answer of a certain form. Judges have theirs in `on_fail`."""
+
     format_attempts: int = Field(
         2, ge=1, le=20, description="times the model is asked until its answer has the asked form"
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from attar.api import Columns, ConfigProblem, Context, Reject, Row, RowStep
-from attar_llm.asking import AskConfig
+from attar_llm.asking import FormConfig
 
 
 def _described(value: Any) -> Any:
@@ -21,7 +21,7 @@ def _described(value: Any) -> Any:
     return {str(label): "" for label in value}
 
 
-class ClassifyConfig(AskConfig):
+class ClassifyConfig(FormConfig):
     """See Classify."""
 
     labels: Annotated[dict[str, str], BeforeValidator(_described)] = Field(

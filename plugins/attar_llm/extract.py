@@ -9,11 +9,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from attar.api import Columns, ConfigProblem, Context, ParsedType, Reject, Row, RowStep, SchemaRef, Type, parse_type
-from attar_llm.asking import AskConfig
+from attar_llm.asking import FormConfig
 from attar_llm.columns import answer_columns, merged_columns
 
 
-class ExtractConfig(AskConfig):
+class ExtractConfig(FormConfig):
     """See Extract."""
 
     text: str = Field(description="column with the text to extract from")

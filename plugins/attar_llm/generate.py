@@ -9,14 +9,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from attar.api import Answer, Columns, ConfigProblem, Context, Reject, Row, RowError, RowStep, SchemaRef, Type, nullable
-from attar_llm.asking import AskConfig, known_schemas, schema_of
+from attar_llm.asking import FormConfig, known_schemas, schema_of
 from attar_llm.columns import answer_columns, merged_columns
 from attar_llm.rubric import load_rubric, rubric_problems, rubric_variables
 
 _TRY_AGAIN = "transport"
 
 
-class GenerateConfig(AskConfig):
+class GenerateConfig(FormConfig):
     """See Generate."""
 
     output: SchemaRef | None = Field(

@@ -161,7 +161,7 @@ class RubricJudge(Judge[JudgeConfig]):
                 schema=answer_schema(criteria),
                 sample=sample,
                 sampling=self.config.sampling.given(),
-                format_attempts=self.config.format_attempts,
+                format_attempts=1,  # `on_fail.format_attempts` asks the whole judge again
             )
         except RowError as error:
             if error.code in _NO_VOTE:

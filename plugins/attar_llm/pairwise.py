@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import Field
 
 from attar.api import Columns, ConfigProblem, Context, Row, RowStep
-from attar_llm.asking import AskConfig
+from attar_llm.asking import FormConfig
 
 
-class PairwiseConfig(AskConfig):
+class PairwiseConfig(FormConfig):
     """See Pairwise."""
 
     a: str = Field(description="column with one text")

@@ -139,7 +139,7 @@ def rubric_problems(ref: SchemaRef | None, incoming: Columns, prompt: PromptRef)
                     ("prompt",),
                     f"{text.file} reads `rubric`, but the step has none",
                     "add with: {rubric: <file>}",
-                    "E503",
+                    "E501",
                 )
         return
     if ref.by is not None:

@@ -99,6 +99,12 @@ def test_an_answer_that_cannot_be_read_is_no_score(prompt: Any, scripted: Any) -
         assert (verdict.outcome, verdict.code, dict(verdict.scores)) == ("unparseable", code, {})
 
 
+def test_an_unreadable_answer_is_asked_for_once_since_on_fail_asks_again(prompt: Any, scripted: Any) -> None:
+    ctx = scripted(lambda call: "no JSON at all")
+    assert run(make(prompt), ctx).outcome == "unparseable"
+    assert len(ctx.calls) == 1
+
+
 def test_other_faults_of_a_call_are_the_engine_s(prompt: Any, scripted: Any) -> None:
     with pytest.raises(RowError, match="transport"):
         run(make(prompt), scripted(lambda call: RowError("transport", "down")))

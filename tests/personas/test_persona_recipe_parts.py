@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from attar.api import Row, SchemaRef
+from attar.plan import check
 from attar.recipe.expressions import render
 from attar_llm.rubric import answer_schema, criteria_problems, load_rubric, opinion, rubric_variables, rule_values
 from attar_personas.labels import KEYS, CheckLabelled, parse_labels
@@ -160,3 +161,45 @@ def test_format_line_of_the_prompt_itself_is_parsed_as_labels() -> None:
     form = re.search(r"Format:\n(.*)", SEED, re.DOTALL)
     assert form
     assert set(parse_labels(form[1]).values) == set(KEYS)
+
+
+REAL = ROOT.parent / "shared" / "data" / "personas_5k.jsonl"
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"layout": "prefix_friendly", "rubric": str(PROMPTS / "rubrics/values_national.yaml"), "min_words": "50"},
+        {
+            "domains": "gd_1,sp_1,gd_01,sp_01",
+            "questions": "3",
+            "attempts": "5",
+            "min_rows": "10",
+            "judge": "other/model",
+        },
+        pytest.param(
+            {"personas": str(REAL)},
+            marks=pytest.mark.skipif(not REAL.exists(), reason="the real personas are not beside the project"),
+        ),
+    ],
+)
+def test_the_recipe_is_valid_with_each_of_its_params(params: dict[str, str]) -> None:
+    plan, found = check(ROOT / "recipes/persona_essays.yaml", params)
+    assert found == []
+    assert plan is not None
+    columns = plan.outputs["dataset"].columns
+    expected = {"persona": "string", "ps": "string", "question": "string", "text": "string", "n_words": "int"}
+    assert expected.items() <= dict(columns).items()
+    assert {name for name, step in plan.steps.items() if step.retry_region} == {
+        "labels_ok",
+        "persona_judged",
+        "question_ok",
+        "essay_ok",
+        "essay_judged",
+    }
+
+
+def test_a_domain_that_is_no_label_is_told() -> None:
+    _, found = check(ROOT / "recipes/persona_essays.yaml", {"domains": "sp_2"})
+    assert any("sp_2" in one.message and "sp_1" in one.help for one in found)
