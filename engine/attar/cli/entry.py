@@ -28,7 +28,7 @@ VERBS: dict[str, Verb] = {
     "try": Verb("attar.cli.try_", "Show prompts as sent and answers for a few rows."),
     "new": Verb("attar.cli.new", "Write a recipe of your own, with its prompts."),
     "clean": Verb("attar.cli.clean", "Delete stages, answers and leftovers that no kept run uses."),
-    "schema": Verb("attar.cli.schema", "Write the JSON Schemas of the language and of the installed steps."),
+    "schema": Verb("attar.cli.schema", "Write the JSON Schemas of the recipe language and of the installed steps."),
     "plugins": Verb("attar.cli.plugins", "List, show and start plugins."),
 }
 

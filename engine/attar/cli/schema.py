@@ -19,7 +19,7 @@ import click
     help="Where the schemas are.",
 )
 def command(check: bool, folder: Path) -> int:
-    """Write the JSON Schemas of the recipe language and of the installed steps' config."""
+    """Write the JSON Schemas of the recipe language and of the installed steps."""
     from attar.plan import schemas
 
     stale = []

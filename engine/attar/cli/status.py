@@ -20,6 +20,8 @@ def command(run: str, runs: Path, as_json: bool) -> int:
     RUN is a run's folder, `recipe/run`, or a recipe's name for its latest run. Exits 0 where the run is known; how
     the run itself ended is in what is printed.
     """
+    from attar.store.workspace import find_run
+
     folder = find_run(run, runs)
     results = read_results(folder)
     if as_json:
@@ -29,42 +31,6 @@ def command(run: str, runs: Path, as_json: bool) -> int:
 
     print(details(results, folder))
     return 0
-
-
-def find_run(run: str, runs: Path) -> Path:
-    """The folder of a run.
-
-    Raises:
-        AttarError: E701, nothing answers to that name.
-    """
-    from attar.errors import fail
-
-    looked = []
-    for folder in (Path(run), runs / run):
-        for candidate in (folder, _latest(folder)):
-            if candidate is None:
-                continue
-            if (candidate / "results.json").is_file() or (candidate / "manifest.json").is_file():
-                return candidate
-            looked.append(str(candidate))
-    matches = [file.parent for file in runs.glob(f"*/{run}*/manifest.json")] if "/" not in run else []
-    if len(matches) == 1:
-        return matches[0]
-    known = known_runs(runs)
-    advice = f"runs here: {', '.join(known)}" if known else f"there are no runs in {runs}; --runs names another folder"
-    raise fail("E701", f"no run answers to {run!r}; looked in {', '.join(looked)}", help=advice)
-
-
-def known_runs(runs: Path) -> list[str]:
-    """`recipe/run` of every run in a folder of runs, in order of name."""
-    return sorted(str(file.parent.relative_to(runs)) for file in runs.glob("*/*/manifest.json"))
-
-
-def _latest(folder: Path) -> Path | None:
-    try:
-        return folder / (folder / "latest").read_text(encoding="utf-8").strip()
-    except OSError:
-        return None
 
 
 def read_results(folder: Path) -> dict[str, Any]:
