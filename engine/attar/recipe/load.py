@@ -57,6 +57,8 @@ class Part:
     models: dict[str, ModelSpec] = field(default_factory=dict)
     model_paths: dict[str, tuple[Path, YamlPath]] = field(default_factory=dict)
     steps: dict[str, LoadedStep] = field(default_factory=dict)
+    blocks: dict[str, str] = field(default_factory=dict)
+    """A repeat's full name → the full name of its last step in its last round, for which it stands."""
     broken: bool = False
 
 
@@ -190,7 +192,10 @@ class Loader:
             models=part.models,
             model_paths=part.model_paths,
             steps=part.steps,
-            outputs=recipe.outputs,
+            outputs={
+                name: spec.model_copy(update={"from_": part.blocks.get(spec.from_, spec.from_)})
+                for name, spec in recipe.outputs.items()
+            },
             output_paths={name: (file, ("outputs", name)) for name in recipe.outputs},
             places=self.places,
             param_paths=part.param_paths,

@@ -70,21 +70,21 @@ def include_parts(loader: Loader, part: Part, namespace: str, stack: tuple[Path,
         part.models.update(inner.models)
         part.model_paths.update(inner.model_paths)
         part.steps.update(inner.steps)
+        part.blocks.update(inner.blocks)
 
 
 def unroll_steps(loader: Loader, part: Part, namespace: str) -> None:
     """Puts a part's own steps into it, blocks written out round by round."""
-    last: dict[str, str] = {}  # block → its last step in its last round
     rounds: dict[str, int] = {}
     for name, entry in part.recipe.steps.items():
         if isinstance(entry, RepeatSpec):
             times = _times(loader, part, name, entry)
             rounds[name] = times
             if times and entry.repeat.steps:
-                last[name] = f"{name}.{times}.{list(entry.repeat.steps)[-1]}"
+                part.blocks[namespace + name] = f"{namespace}{name}.{times}.{list(entry.repeat.steps)[-1]}"
 
     def outside(written: str) -> str:
-        return namespace + last.get(written, written)
+        return part.blocks.get(namespace + written, namespace + written)
 
     for name, entry in part.recipe.steps.items():
         if isinstance(entry, RepeatSpec):
