@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from attar.api import ParsedType, Type, nullable, parse_type
@@ -87,9 +88,13 @@ def shaped(value: Any, kind: ParsedType) -> Any:
 
 def answer_columns(value: Any, schema: Mapping[str, Any], column: str, columns: Mapping[str, Type]) -> dict[str, Any]:
     """The columns of one answer that is valid for `schema`, typed as `columns` says; absent ones are null."""
-    own = columns_of(schema, column)
-    values = value if set(own) != {column} or _properties(_resolve(schema, schema)) else {column: value}
-    return {name: shaped(values.get(name), parse_type(kind)) for name, kind in columns.items()}
+    values = value if _properties(_resolve(schema, schema)) else {column: value}
+    return {name: shaped(values.get(name), _parsed(kind)) for name, kind in columns.items()}
+
+
+@lru_cache(maxsize=1024)
+def _parsed(kind: Type) -> ParsedType:
+    return parse_type(kind)
 
 
 def _resolve(schema: Any, root: Mapping[str, Any]) -> Any:

@@ -48,6 +48,10 @@ class Generate(RowStep[GenerateConfig]):
     Config = GenerateConfig
     provides = frozenset({"rubric"})
 
+    def __init__(self, config: GenerateConfig) -> None:
+        super().__init__(config)
+        self._made: tuple[str, dict[str, Type]] | None = None
+
     def writes(self, incoming: Columns) -> Columns:
         config = self.config
         new: dict[str, Type] = {
@@ -139,6 +143,12 @@ class Generate(RowStep[GenerateConfig]):
         return known_schemas(self.config.output, self.config.prompt)
 
     def _answer_columns(self) -> dict[str, Type]:
+        """Columns of one answer; worked out once per name, for it is asked for with every row."""
+        if self._made is None or self._made[0] != self.name:
+            self._made = self.name, self._make_answer_columns()
+        return self._made[1]
+
+    def _make_answer_columns(self) -> dict[str, Type]:
         schemas = self._schemas()
         if not schemas:
             return {self._column: "string"}

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from attar.api import Columns, ConfigProblem, PromptRef, SchemaRef
 
 NAME = r"^[a-z][a-z0-9_]*$"
 WORDS_OF_RULES = frozenset({"mean", "lowest", "must_pass", "agreement", "failed"})
+
+
+def _scale(value: Any) -> Any:
+    """Also takes `1-5`, as people write it."""
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*(-?\d+)\s*(?:-|–|to)\s*(-?\d+)\s*", value)):
+        return int(found[1]), int(found[2])
+    return value
 
 
 class Criterion(BaseModel):
@@ -21,7 +29,7 @@ class Criterion(BaseModel):
     Attributes:
         name: becomes a score's name.
         description: what the judge is asked.
-        scale: "bool" (met or not: 1 or 0), or [lowest, highest] whole numbers, higher is better.
+        scale: "bool" (met or not: 1 or 0), or whole numbers, `[1, 5]` or `1-5`, higher is better.
         must: True: failing it fails the row, whatever the rest.
         threshold: the lowest passing score, on the scale's own numbers; default: 1 for bool, three quarters of the way
             up for a scale (4 of 1–5).
@@ -32,7 +40,7 @@ class Criterion(BaseModel):
 
     name: str = Field(pattern=NAME)
     description: str = Field(min_length=1)
-    scale: Literal["bool"] | tuple[int, int] = "bool"
+    scale: Annotated[Literal["bool"] | tuple[int, int], BeforeValidator(_scale)] = "bool"
     must: bool = False
     threshold: float | None = None
     levels: dict[int, str] = Field(default_factory=dict)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from attar.api import Row, RowError
 from attar_llm.judge import RubricJudge
@@ -188,3 +189,12 @@ def test_every_criterion_is_required_of_the_answer() -> None:
     schema = answer_schema([Criterion.model_validate(one) for one in CRITERIA])
     assert schema["required"] == ["clear", "true"]
     assert schema["additionalProperties"] is False
+
+
+def test_scales_as_people_write_them() -> None:
+    for scale in ("1-5", "1 – 5", "1 to 5", [1, 5]):
+        assert Criterion.model_validate({**CRITERIA[0], "scale": scale}).bounds == (1, 5)
+    assert Criterion.model_validate({**CRITERIA[0], "scale": "bool", "threshold": None}).passing == 1
+    assert Criterion.model_validate({**CRITERIA[0], "threshold": None}).passing == 4
+    with pytest.raises(ValidationError):
+        Criterion.model_validate({**CRITERIA[0], "scale": "high"})
