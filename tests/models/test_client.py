@@ -270,7 +270,7 @@ def test_a_prompt_longer_than_the_model_is_refused_unsent_only_when_certain(serv
         assert server.stats()["requests"] == 0
         with pytest.raises(RowError) as caught:
             await m.chat("abcdefgh" * 30)  # one word: only the server can tell
-        assert caught.value.code == "too_long"
+        assert caught.value.code == "too_long" and m.journal.values == {}
 
     ask(server.url, body, max_context=50)
     assert server.stats()["requests"] == 0  # refused by the server before it counts a request

@@ -245,6 +245,39 @@ def test_a_missing_variable_is_named(ask: Any) -> None:
     assert "NOT_SET_HERE" in str(caught.value) and caught.value.exit_code == 2
 
 
+def test_a_halted_client_lets_arrive_what_was_paid_and_sends_nothing_more(server: Any, ask: Any) -> None:
+    server.configure(mode="batching", step_seconds=0.3, median_tokens=1, sigma=0, slots=8)
+
+    async def body(m: Any) -> tuple[int, int]:
+        known = await m.chat("known")
+        tasks = [asyncio.create_task(m.chat(f"q {i}")) for i in range(10)]
+        await asyncio.sleep(0.1)
+        m.client.halt()
+        tasks.append(asyncio.create_task(m.chat("too late")))
+        results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+        assert await m.chat("known") == known
+        arrived = [r for r in results if not isinstance(r, BaseException)]
+        assert all(isinstance(r, asyncio.CancelledError) for r in results if isinstance(r, BaseException))
+        assert len(m.journal.values) == 1 + len(arrived)
+        return len(arrived), m.client._models["m"].server.limiter.taken
+
+    assert ask(server.url, body, in_flight=4) == (4, 0)
+    assert server.stats()["requests"] == 5
+
+
+def test_a_halted_client_does_not_wait_out_its_back_off(server: Any, ask: Any) -> None:
+    server.configure(faults={"429": 1.0}, retry_after=60)
+
+    async def body(m: Any) -> None:
+        task = asyncio.create_task(m.chat("q"))
+        await asyncio.sleep(0.1)
+        m.client.halt()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 5)
+
+    ask(server.url, body, policy=replace(QUICK, longest_after=60))
+
+
 def test_cancelling_leaves_nothing_behind(server: Any, ask: Any) -> None:
     server.configure(faults={"hang": 1.0})
 

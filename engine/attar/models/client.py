@@ -151,6 +151,17 @@ class ModelClient:
             if bound.backend is not None:
                 await bound.backend.close()
 
+    def halt(self) -> None:
+        """Sends nothing more: requests in flight may end and are journalled; all others end as cancelled.
+
+        Answers from the journal are still given. Must be called in the loop's own thread.
+        """
+        if self._pool is not None:
+            self._pool.halted.set()
+        for bound in self._models.values():
+            if bound.server is not None:
+                bound.server.limiter.dismiss()
+
     # -- the calls ---------------------------------------------------------------------------------------------
 
     async def chat(self, call: Call, seeds: Callable[[int], int], format_attempts: int = 2) -> Answer:
@@ -250,8 +261,12 @@ class ModelClient:
         failure: Exception | None = None
         try:
             value = await self._ask(bound, call, sampling, seed, key, usage)
-            # Before anyone sees it: a crash after this line pays nothing again.
-            journal.put(key, call.protocol, value)
+            # Before anyone sees it: a crash after this line pays nothing again. What was too long for the server as it
+            # is set up today cost nothing and may fit tomorrow.
+            if value.get("code") != "too_long":
+                journal.put(key, call.protocol, value)
+            else:
+                raise RowError("too_long", value["refused"])
         except Exception as error:
             failure = error
             raise
@@ -269,6 +284,9 @@ class ModelClient:
     ) -> dict[str, Any]:
         if bound.max_context is not None:
             _check_length(call, bound.max_context)
+        assert self._pool is not None, "the client is not open"
+        if self._pool.halted.is_set():
+            raise asyncio.CancelledError("halted")
         began = time.monotonic()
         server = bound.server
         assert server is not None, "the client is not open"

@@ -62,6 +62,12 @@ class Limiter:
                 self.taken += 1
                 turn.set_result(None)
 
+    def dismiss(self) -> None:
+        """Cancels all who wait."""
+        for _, _, turn in self._waiting:
+            turn.cancel()
+        self._waiting.clear()
+
     def slow_down(self) -> None:
         """The server said 429: half as many from now, at most once a second."""
         now = time.monotonic()

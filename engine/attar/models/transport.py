@@ -35,7 +35,8 @@ _TOO_LONG = (
     "input is too long",
 )
 _QUIET = aiohttp.ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=30)
-KEEP_ALIVE = 300.0
+# vLLM and uvicorn close a connection that was idle for 5 seconds: ours must be gone before, or requests are lost to it.
+KEEP_ALIVE = 4.0
 
 
 class Refused(NamedTuple):
@@ -82,6 +83,7 @@ class Pool:
         self._watch: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._shortest = 1.0
+        self.halted = asyncio.Event()
 
     def open(self, shortest_timeout: float) -> None:
         self._shortest = min(max(shortest_timeout / 20, 0.01), 1.0)
@@ -98,6 +100,18 @@ class Pool:
         )
         self._loop = asyncio.get_running_loop()
         self._tick()
+
+    async def pause(self, seconds: float) -> None:
+        """Sleeps between two tries.
+
+        Raises:
+            asyncio.CancelledError: the client was halted.
+        """
+        try:
+            await asyncio.wait_for(self.halted.wait(), seconds)
+        except TimeoutError:
+            return
+        raise asyncio.CancelledError("halted")
 
     async def close(self) -> None:
         if self._watch is not None:
@@ -190,6 +204,8 @@ class Server:
         while True:
             if self._stop is not None:
                 raise self._stop
+            if self._pool.halted.is_set():
+                raise asyncio.CancelledError("halted")
             if not limiter.try_acquire():
                 await limiter.acquire(priority)
             usage.in_flight += 1
@@ -207,10 +223,10 @@ class Server:
                 timeouts += outcome.what == "time-out"
                 if failures >= self._policy.tries or timeouts >= self._policy.timeouts:
                     raise RowError("transport", f"{outcome.what}, after {failures} tries")
-                await asyncio.sleep(self._policy.wait(failures, outcome.after))
+                await self._pool.pause(self._policy.wait(failures, outcome.after))
             else:
                 # Nobody is there: waiting for the server costs nothing, and a try is not used up.
-                await asyncio.sleep(self._policy.wait(4, None))
+                await self._pool.pause(self._policy.wait(4, None))
 
     async def _try(
         self,
