@@ -41,7 +41,7 @@ def test_a_column_made_later_names_its_maker(tmp_path: Path) -> None:
 def test_wrong_type_names_both(tmp_path: Path) -> None:
     steps = "  a: {use: t.read}\n  z: {use: t.map, from: a, with: {reads: {text: list<string>}}}\n"
     assert said(tmp_path, "steps:\n" + steps + OUT) == [
-        ("E506", 3, "column 'text' is string (from step 'a'), 't.map' needs list<string>")
+        ("E503", 3, "column 'text' is string (from step 'a'), 't.map' needs list<string>")
     ]
 
 
@@ -80,7 +80,7 @@ def test_a_join_keeps_common_columns_and_refuses_doubled_ones(tmp_path: Path) ->
     )
     assert set(good(tmp_path, "steps:\n" + join + OUT).steps["z"].columns) == {"text", "b", "c", "z"}
     same = join.replace("c: {use: t.map, from: a}", "c: {use: t.map, from: a, with: {adds: {b: string}}}")
-    assert said(tmp_path, "steps:\n" + same + OUT) == [("E503", 5, "column 'b' is written twice: by 'b' and by 'c'")]
+    assert said(tmp_path, "steps:\n" + same + OUT) == [("E502", 5, "column 'b' is written twice: by 'b' and by 'c'")]
 
 
 def test_rows_that_pass_by_make_new_columns_nullable(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_rows_that_pass_by_make_new_columns_nullable(tmp_path: Path) -> None:
 
 def test_when_is_checked(tmp_path: Path) -> None:
     steps = "  a: {use: t.read}\n  z: {use: t.map, from: a, when: %s}\n"
-    assert [(c, n) for c, n, _ in said(tmp_path, "steps:\n" + steps % '"text =="' + OUT)] == [("E510", 3)]
+    assert [(c, n) for c, n, _ in said(tmp_path, "steps:\n" + steps % '"text =="' + OUT)] == [("E520", 3)]
     assert said(tmp_path, "steps:\n" + steps % '"txet == 1"' + OUT) == [
         ("E501", 3, "no column 'txet' arrives at step 'z'")
     ]

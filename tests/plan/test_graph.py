@@ -110,14 +110,14 @@ def test_unused_model_warns_and_unknown_model_suggests(tmp_path: Path) -> None:
     )
     plan, found = planned(tmp_path, body)
     assert plan is not None
-    assert [(d.code, d.message) for d in found] == [("W610", "no step uses model 'spare'")]
+    assert [(d.code, d.message) for d in found] == [("W630", "no step uses model 'spare'")]
     _, found = planned(tmp_path, body.replace("model: teacher", "model: techer"))
-    assert [(d.code, d.help) for d in found if d.severity == "error"] == [("E601", "did you mean 'teacher'?")]
+    assert [(d.code, d.help) for d in found if d.severity == "error"] == [("E630", "did you mean 'teacher'?")]
 
 
 def test_unknown_backend(tmp_path: Path) -> None:
     body = "models:\n  m: {backend: vlm, model: x}\nsteps:\n  b: {use: t.read}\n" + OUT
-    assert [(c, n) for c, n, _ in said(tmp_path, body) if c[0] == "E"] == [("E602", 2)]
+    assert [(c, n) for c, n, _ in said(tmp_path, body) if c[0] == "E"] == [("E631", 2)]
 
 
 def test_all_faults_at_once_in_order_of_lines(tmp_path: Path) -> None:
@@ -134,10 +134,10 @@ def test_all_faults_at_once_in_order_of_lines(tmp_path: Path) -> None:
     """
     found = said(tmp_path, body)
     assert [(c, n) for c, n, _ in found] == [
-        ("E602", 2),
+        ("E631", 2),
         ("E203", 4),
         ("E302", 5),
-        ("E601", 6),
+        ("E630", 6),
         ("E101", 6),
         ("E301", 7),
         ("E401", 9),

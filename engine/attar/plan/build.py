@@ -21,7 +21,12 @@ from attar.registry import Registry
 
 
 def build(
-    loaded: LoadedRecipe, registry: Registry, limit: int | None = None, *, fingerprints: bool = True
+    loaded: LoadedRecipe,
+    registry: Registry,
+    limit: int | None = None,
+    *,
+    fingerprints: bool = True,
+    told: Sequence[Diagnostic] = (),
 ) -> tuple[Plan | None, list[Diagnostic]]:
     """Plans a recipe.
 
@@ -30,6 +35,7 @@ def build(
         registry: the plugins.
         limit: first n records of each source, where the run asks for fewer.
         fingerprints: False leaves every fingerprint (and the digest) empty; no source file is then read as a whole.
+        told: what `recipe.load` found; what follows from it is not told again.
 
     Returns:
         The plan, None where anything is an error, and all diagnostics, warnings included.
@@ -37,19 +43,21 @@ def build(
     faults = Faults(loaded)
     files = Files(registry)
     check_models(loaded, registry, faults)
-    drafts = draft_steps(loaded, registry, files, faults)
+    holes = {one.path for one in told if one.code.startswith("E21") and one.path}
+    drafts = draft_steps(loaded, registry, files, faults, holes)
     outputs = Outputs(loaded, drafts, registry, faults, limit)
     meant = connect(loaded, drafts, faults)
     outputs.connect()
     on_cycle = find_cycles(drafts, faults)
-    report_unreachable(drafts, outputs.wanted, on_cycle, meant, faults)
+    if not any(one.code == "E105" for one in told):  # of a key that stands twice, one was not looked at
+        report_unreachable(drafts, outputs.wanted, on_cycle, meant, faults)
     order = topological(edges_of(drafts))
-    Flow(loaded, drafts, faults).follow(order)
     stage_of = cut(drafts, order, faults)
+    Flow(loaded, drafts, faults).follow(order)
     plan_retries(drafts, order, stage_of, faults)
     planned_outputs = outputs.build()
     report_unused(loaded, drafts, files, faults)
-    if faults.any_error:
+    if faults.any_error or any(one.severity == "error" for one in told):
         return None, faults.all()
     final = topological(waits(drafts))
     plan = _plan(loaded, registry, limit, drafts, final, cut(drafts, final, faults), planned_outputs)

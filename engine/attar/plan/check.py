@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -40,12 +40,22 @@ def check(
     loaded, found = load(file, params)
     if loaded is None:
         return None, found
-    plan, more = build(loaded, registry if registry is not None else Registry.load(), limit, fingerprints=fingerprints)
-    told = {(one.code, one.span, one.message) for one in found}
-    places = {(one.span, one.code[:2]) for one in found if one.severity == "error"}
-    for one in more:
-        if (one.code, one.span, one.message) not in told and (one.span, one.code[:2]) not in places:
-            found.append(one)
+    plugins = registry if registry is not None else Registry.load()
+    plan, more = build(loaded, plugins, limit, fingerprints=fingerprints, told=found)
+    found += [one for one in more if not _told(one, found)]
     if any(one.severity == "error" for one in found):
         plan = None
     return plan, in_order(found, loaded.places.value(loaded.file, ()).file)
+
+
+def _told(one: Diagnostic, found: Sequence[Diagnostic]) -> bool:
+    """Whether planning found only what loading had found already, or what follows from it."""
+    for other in found:
+        if (other.span, other.code[:2]) == (one.span, one.code[:2]) and other.severity == "error":
+            return True
+        if (one.code, one.span, one.message) == (other.code, other.span, other.message):
+            return True
+        # `modle: x` is why `model` is missing
+        if other.code == "E203" and one.code == "E201" and repr(one.path[-1] if one.path else "") in other.help:
+            return other.path[:2] == one.path[:2]
+    return False

@@ -49,11 +49,11 @@ class Flow:
                 return None
             for column, kind in columns.items():
                 made = self._origin[name].get(column, name)
-                if column in merged and origin[column] != made and draft.kind != "merge":
+                if column in merged and origin[column] != made and draft.kind != "merge" and not draft.unjoinable:
                     self._faults.step(
                         draft.loaded,
                         ("from",),
-                        "E503",
+                        "E502",
                         f"column {column!r} is written twice: by {origin[column]!r} and by {made!r}",
                         "rename one of them, or drop it before (std.select)",
                     )
@@ -150,17 +150,17 @@ class Flow:
 
     def _check_read(self, draft: Draft, column: str, wanted: str, incoming: Columns) -> None:
         if column not in incoming:
-            path = self._place_of(draft, column)
-            span = self._faults.span(draft.loaded, path)
+            path, text = self._place_of(draft, column)
+            span = self._faults.word(draft.loaded, path, text, column)
             self._no_column(draft, column, span, (*draft.loaded.path, *path), incoming)
             return
         if not fits(incoming[column], wanted):
-            path = self._place_of(draft, column)
+            path, _ = self._place_of(draft, column)
             made = self._origin[draft.name].get(column, draft.inputs[0] if draft.inputs else draft.name)
             self._faults.step(
                 draft.loaded,
                 path,
-                "E506",
+                "E503",
                 f"column {column!r} is {incoming[column]} (from step {made!r}), {draft.loaded.use!r} needs {wanted}",
                 "convert it before with std.derive, or name another column",
             )
@@ -202,12 +202,15 @@ class Flow:
 
         return ancestors(name, edges_of(self._drafts))
 
-    def _place_of(self, draft: Draft, column: str) -> YamlPath:
-        """Where in the step's config a column is named; else the whole step's `from`."""
+    def _place_of(self, draft: Draft, column: str) -> tuple[YamlPath, Any]:
+        """Where in the step's config a column is named, and the value there; else the step's `from`."""
         found = find_value(draft.loaded.with_, column)
         if found is not None:
-            return ("with", *found)
-        return ("from",) if draft.loaded.inputs else ("use",)
+            value: Any = draft.loaded.with_
+            for part in found:
+                value = value[part]
+            return ("with", *found), value
+        return (("from",) if draft.loaded.inputs else ("use",)), None
 
     # -- prompts -----------------------------------------------------------------------------------------------
 
@@ -245,12 +248,12 @@ class Flow:
         names, problem = expression_names(draft.loaded.when)
         if problem is not None:
             self._faults.step(
-                draft.loaded, ("when",), "E510", problem, "write an expression such as `tier == 'direct'`"
+                draft.loaded, ("when",), "E520", problem, "write an expression such as `tier == 'direct'`"
             )
             return []
         for name in names:
             if name not in incoming and name not in ALWAYS:
-                span = self._faults.span(draft.loaded, ("when",))
+                span = self._faults.word(draft.loaded, ("when",), draft.loaded.when, name)
                 self._no_column(draft, name, span, (*draft.loaded.path, "when"), incoming)
         return names
 

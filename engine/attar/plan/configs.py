@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,15 @@ from attar.plan.faults import REFS, Faults
 from attar.plan.files import Files
 from attar.plan.refs import REF_TYPES, marked, mentions, references
 from attar.recipe.explain import explain
-from attar.recipe.loaded import LoadedRecipe, LoadedStep
+from attar.recipe.loaded import LoadedRecipe, LoadedStep, YamlPath
 from attar.registry import Registry, suggest
 
 
-def draft_steps(loaded: LoadedRecipe, registry: Registry, files: Files, faults: Faults) -> dict[str, Draft]:
-    """A draft of every step, with class, config and references as far as they can be had."""
+def draft_steps(
+    loaded: LoadedRecipe, registry: Registry, files: Files, faults: Faults, holes: Collection[YamlPath] = ()
+) -> dict[str, Draft]:
+    """A draft of every step, with class, config and references as far as they can be had. A step with one of the
+    `holes` (values that could not be filled in) below it is left without config."""
     drafts = {name: Draft(step) for name, step in loaded.steps.items()}
     for draft in drafts.values():
         step = draft.loaded
@@ -36,6 +39,8 @@ def draft_steps(loaded: LoadedRecipe, registry: Registry, files: Files, faults: 
             faults.step(step, ("use",), "E305", f"{step.use!r} is none of the kinds of step that attar.api offers")
             draft.cls = None
             continue
+        if any(path[: len(step.path)] == step.path for path in holes):
+            continue  # it hangs on a parameter that is not there; what it would say of it is noise
         config = _config(step, draft.cls, faults, loaded)
         if config is None:
             continue
@@ -64,7 +69,7 @@ def _config(step: LoadedStep, cls: type[Step[Any]], faults: Faults, loaded: Load
             good = False
         else:
             data[ref] = value
-    _absolute(data, model, step.file.parent)
+    _absolute(data, model, step, faults)
     key, value_of = faults.locate(step)
     try:
         config = model.model_validate(data)
@@ -145,15 +150,22 @@ def _use_span(step: LoadedStep, faults: Faults) -> Any:
     return faults.span(step, ("use",))
 
 
-def _absolute(data: dict[str, Any], model: type[BaseModel], folder: Path) -> None:
+def _absolute(data: dict[str, Any], model: type[BaseModel], step: LoadedStep, faults: Faults) -> None:
     """Makes paths in fields marked RecipePath absolute: a path is relative to the file that names it."""
+
+    def one(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        full = absolute(value, step.file.parent)
+        if full != value:
+            faults.wrote(step, full, value)
+        return full
+
     for name in marked(model, RecipePath):
         alias = model.model_fields[name].alias or name
-        value = data.get(alias)
-        if isinstance(value, str):
-            data[alias] = absolute(value, folder)
-        elif isinstance(value, list):
-            data[alias] = [absolute(item, folder) if isinstance(item, str) else item for item in value]
+        if alias in data:
+            value = data[alias]
+            data[alias] = [one(item) for item in value] if isinstance(value, list) else one(value)
 
 
 def absolute(path: str, folder: Path) -> str:
@@ -174,11 +186,12 @@ def _resolve(draft: Draft, config: BaseModel, loaded: LoadedRecipe, files: Files
     for path, ref in references(config):
         place = path if path and path[0] in step.refs else ("with", *path)
         if isinstance(ref, ModelRef):
+            draft.asks = True
             if ref in loaded.models:
                 models.append(str(ref))
             else:
                 help = suggest(ref, loaded.models, "models") or "declare it under `models:`"
-                faults.step(step, place, "E601", f"no model {str(ref)!r} in this recipe", help)
+                faults.step(step, place, "E630", f"no model {str(ref)!r} in this recipe", help)
         elif isinstance(ref, StepRef):
             if ref == step.name:
                 faults.step(step, place, "E402", f"step {step.name!r} reads its own output as a side table")

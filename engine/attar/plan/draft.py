@@ -21,6 +21,8 @@ class Draft:
         incoming, columns: None where they cannot be known because of an earlier mistake; followers are then not judged.
         reads: columns it reads.
         prompts: (config path, value, prompt) of each loaded prompt file.
+        unjoinable: True where `from` names steps that cannot be joined row by row.
+        asks: True where the config names any model, known or not.
         tainted: True where columns that the step writes cannot be trusted (a schema that could not be read).
     """
 
@@ -36,6 +38,8 @@ class Draft:
     prompts: list[tuple[YamlPath, str, Any]] = field(default_factory=list)
     by: list[tuple[YamlPath, str]] = field(default_factory=list)
     tainted: bool = False
+    unjoinable: bool = False
+    asks: bool = False
     scope: str = ""
     region: tuple[str, ...] = ()
 

@@ -50,6 +50,21 @@ class Files:
             return None, [Diagnostic(d.code, d.message, span, d.help) for d in error.diagnostics]
 
 
+def _json_fault(text: str, position: int) -> tuple[str, str]:
+    """What is wrong at a place where JSON cannot go on (Python's own words differ between its versions)."""
+    if position >= len(text.rstrip()):
+        return "it ends too early", "close its brackets and quotes"
+    found = text[position]
+    before = text[:position].rstrip()
+    if found in "}]" and before.endswith(","):
+        return "a comma stands before a closing bracket", "remove the comma"
+    if found == ",":
+        return "a comma closes a list or an object that is not finished", "remove it, or put a value before it"
+    if found == "'":
+        return "a text stands in single quotes", "use double quotes"
+    return f"unexpected {found!r}", "a comma, a colon or a quote may be missing before it"
+
+
 def read_schema(path: Path) -> tuple[dict[str, Any] | None, list[Diagnostic]]:
     """Reads a schema file and checks that it is a JSON Schema."""
     import json
@@ -70,7 +85,8 @@ def read_schema(path: Path) -> tuple[dict[str, Any] | None, list[Diagnostic]]:
             data = json.loads(text)
         except json.JSONDecodeError as error:
             span = Span(shown, error.lineno, error.colno)
-            return None, [Diagnostic("E120", f"{shown} is not JSON: {error.msg}", span, "mend the file")]
+            what, help = _json_fault(text, error.pos)
+            return None, [Diagnostic("E120", f"{shown} is not JSON: {what}", span, help)]
         if not isinstance(data, dict):
             what = "a list" if isinstance(data, list) else "a single value"
             return None, [Diagnostic("E121", f"expected a JSON Schema (an object), found {what}", Span(shown))]

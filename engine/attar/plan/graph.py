@@ -210,6 +210,8 @@ def report_unreachable(
     drafts: Mapping[str, Draft], wanted: Iterable[str], on_cycle: set[str], meant: Mapping[str, str], faults: Faults
 ) -> None:
     """A step that no output, sink or side table needs would be paid for nothing."""
+    if on_cycle or faults.has("E405"):
+        return  # mending a circle, or a missing `from`, changes who needs whom
     edges = {
         name: [*draft.inputs, *draft.side.values(), *(meant[n] for n in draft.loaded.inputs if n in meant)]
         for name, draft in drafts.items()
@@ -219,7 +221,7 @@ def report_unreachable(
         needed |= {name, *ancestors(name, edges)}
     read = {other for before in edges.values() for other in before}
     for name, draft in drafts.items():
-        if name in needed or name in on_cycle or name in read:
+        if name in needed or name in read:
             continue
         before = [other for other in ancestors(name, edges) if other not in needed]
         also = f" (nor {', '.join(map(repr, sorted(before, key=list(drafts).index)))} before it)" if before else ""

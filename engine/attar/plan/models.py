@@ -24,13 +24,13 @@ def check_models(loaded: LoadedRecipe, registry: Registry, faults: Faults) -> No
                 place = (*path, "backend")
                 message = f"no backend {spec.backend!r}"
                 span = loaded.places.value(file, place)
-                faults.add(Diagnostic("E602", message, span, suggest(spec.backend, known, "backends"), place))
+                faults.add(Diagnostic("E631", message, span, suggest(spec.backend, known, "backends"), place))
 
 
 def report_unused(loaded: LoadedRecipe, drafts: Mapping[str, Draft], files: Files, faults: Faults) -> None:
     """Warns of models that no step uses (models that others extend aside)."""
-    if any(draft.step is None for draft in drafts.values()):
-        return  # a step that could not be built may be the one
+    if any(draft.step is None for draft in drafts.values()) or faults.has("E630"):
+        return  # a step that could not be built, or names its model wrongly, may be the one
     used = {name for draft in drafts.values() for name in draft.models}
     extended = {spec.extends for spec in loaded.models.values() if spec.extends}
     for name in loaded.models:
@@ -39,5 +39,5 @@ def report_unused(loaded: LoadedRecipe, drafts: Mapping[str, Draft], files: File
             continue
         file, path = loaded.model_paths[name]
         span = loaded.places.key(file, path)
-        found = Diagnostic("W610", f"no step uses model {name!r}", span, "remove it", path, "warning")
+        found = Diagnostic("W630", f"no step uses model {name!r}", span, "remove it", path, "warning")
         faults.add(found)

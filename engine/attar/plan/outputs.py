@@ -120,7 +120,7 @@ class Outputs:
             self._fault(name, place, "E501", f"no column {column!r} arrives at output {name!r}", help)
         elif not fits(columns[column], wanted):
             message = f"column {column!r} is {columns[column]}, format {spec.format!r} needs {wanted}"
-            self._fault(name, place, "E506", message)
+            self._fault(name, place, "E503", message)
 
     def _min_rows(self, name: str, spec: OutputSpec) -> int | None:
         value = spec.min_rows

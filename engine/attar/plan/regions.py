@@ -148,7 +148,7 @@ def _check_can_change(draft: Draft, region: Sequence[str], drafts: Mapping[str, 
         member = drafts[name]
         if member.kind == "source" or member.cls is None or member.step is None:
             return  # a redraw changes the row; a step that could not be built is not judged
-        if member.kind == "row" and (member.models or member.cls.varies):
+        if member.kind == "row" and (member.asks or member.cls.varies):
             return
     if not draft.inputs:
         return

@@ -81,6 +81,7 @@ def _row_stage(
 
     scopes = {leaving_scope(drafts[name], stage_of[name]) for name in inputs}
     if len(inputs) > 1 and (len(scopes) > 1 or drafts[inputs[0]].kind in ("dataset", "merge")):
+        draft.unjoinable = True
         faults.step(
             draft.loaded,
             ("from",),
