@@ -79,9 +79,11 @@ def ledger_table(results: Mapping[str, Any]) -> str:
 def reason_lines(results: Mapping[str, Any], examples: int) -> list[str]:
     """Why rows were rejected, set aside, dead-lettered or retried, most frequent first, each with examples."""
     lines = []
-    for step, codes in results.get("reasons", {}).items():
+    place = {step: k for k, step in enumerate(results.get("ledger", {}))}
+    for step, codes in sorted(results.get("reasons", {}).items(), key=lambda item: place.get(item[0], len(place))):
         for code, reason in sorted(codes.items(), key=lambda item: (-item[1]["count"], item[0])):
-            lines.append(f"  {step}: {reason['count']:,} {reason['kind']} as {code}")
+            kind = reason["kind"]  # a code that stands for two kinds carries the second one in its name
+            lines.append(f"  {step}: {reason['count']:,} {kind} as {code.removesuffix(f' ({kind})')}")
             for example in reason.get("examples", ())[:examples]:
                 detail = shorten(str(example.get("detail") or ""), 160)
                 lines.append(f"      {example['id']}" + (f"  {detail}" if detail else ""))
