@@ -94,7 +94,7 @@ class Param(Model):
     min: float | None = None
     max: float | None = None
     choices: list[Any] | None = None
-    help: str = ""
+    help: Annotated[str, Operational()] = ""
 
 
 class OnFail(Model):

@@ -232,7 +232,7 @@ class _Loading:
                 )
             else:
                 yield before
-        elif not headings:
+        elif not headings and not any(d.code == "E530" for d in self.found):
             self._say("E530", "the prompt is empty", min(body + 1, len(self._lines)), 1, "write its text")
         for n, (start, role) in enumerate(headings):
             end = headings[n + 1][0] if n + 1 < len(headings) else len(self._lines)

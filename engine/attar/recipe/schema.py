@@ -102,6 +102,8 @@ def _or_parameter(schema: Any) -> Any:
     if _takes_text(inner):
         return inner
     outer = {key: inner.pop(key) for key in ("title", "description", "default") if key in inner}
+    if inner.get("type") == "array":  # unlike anyOf, this lets an editor point at the item that is wrong
+        return {**outer, "if": {"type": "string"}, "then": _PARAMETER, "else": inner}
     members = inner["anyOf"] if set(inner) == {"anyOf"} else [inner]
     return {**outer, "anyOf": [*members, _PARAMETER]}
 
