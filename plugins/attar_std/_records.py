@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -17,7 +17,6 @@ from ._files import DataFile, is_utf8, open_bytes, open_plain, seekable
 BLOCK = 1 << 20
 ROWS = 4096
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-BROKEN = (EOFError, OSError, zlib.error)
 
 
 class Mark(NamedTuple):
@@ -80,12 +79,13 @@ def _blocks(file: DataFile, options: Options, offset: int) -> Iterator[tuple[int
             raw.seek(offset)
             at = offset
         carry, skipped = b"", 0
+        broken: Exception | None = None
         while True:
-            try:
-                data = raw.read(BLOCK)
-            except Exception as error:  # a broken archive: zlib, gzip and zstd each raise their own
+            data, error = _fill(raw) if broken is None else (b"", broken)
+            if not data and error is not None:
                 yield at, [Reject("torn", f"{file.name} cannot be read on: {error or type(error).__name__}")], True
                 return
+            broken = error
             if not data:
                 break
             cut = data.rfind(b"\n")
@@ -112,6 +112,19 @@ def _blocks(file: DataFile, options: Options, offset: int) -> Iterator[tuple[int
             yield at, [_TooLarge(skipped)], True
         elif carry:
             yield at, [carry], True
+
+
+def _fill(raw: Any) -> tuple[bytes, Exception | None]:
+    """The next block, and what went wrong after it: of a damaged archive, all that can be read is read."""
+    read = getattr(raw, "read1", raw.read)
+    pieces, size = [], 0
+    try:
+        while size < BLOCK and (piece := read(BLOCK - size)):
+            pieces.append(piece)
+            size += len(piece)
+    except Exception as error:  # zlib, gzip and zstd each raise their own
+        return b"".join(pieces), error
+    return b"".join(pieces), None
 
 
 def _jsonl(file: DataFile, options: Options, start: Mark) -> Iterator[Chunk]:
@@ -259,50 +272,67 @@ def _text(file: DataFile, options: Options, start: Mark) -> Iterator[Chunk]:
     yield Chunk(Mark(0, 0), [record])
 
 
+class _Overrun(Exception):
+    """A quoted field runs past the largest record."""
+
+
 class _Lines:
-    """Decoded lines for the csv module, which remembers how far it went and whether a line was broken."""
+    """Decoded lines for the csv module. Remembers where it is, the lines of the present record, and what is wrong with
+    them; can go back to the record's second line."""
 
     def __init__(self, file: DataFile, options: Options, offset: int) -> None:
         self._blocks = _blocks(file, options, offset)
-        self._lines: Iterator[Any] = iter(())
-        self.at = offset if seekable(file, options.encoding) else 0
-        self.bad: Reject | None = None
-        self.first = ""
-        self.used = 0
+        self._lines: deque[Any] = deque()
         self._limit = options.max_row_bytes
+        self.at = offset if seekable(file, options.encoding) else 0
+        self.taken: list[Any] = []
         self.size = 0
-        self._open_end = False
-        self._again: list[str] = []
+        self.bad: Reject | None = None
 
     def __iter__(self) -> _Lines:
         return self
 
+    def start(self) -> int:
+        """Begins a record; the offset of its first line."""
+        self.taken, self.size, self.bad = [], 0, None
+        return self.at
+
+    def again(self, start: int) -> None:
+        """Goes back to the second line of the present record."""
+        self._lines.extendleft(reversed(self.taken[1:]))
+        self.at = start + _size(self.taken[0])
+
     def __next__(self) -> str:
-        line = next(self._lines, None)
-        while line is None:
-            self.at, lines, self._open_end = next(self._blocks)
-            self._lines = iter(lines)
-            line = next(self._lines, None)
+        while not self._lines:
+            offset, lines, _ = next(self._blocks)
+            self.at = offset
+            self._lines.extend(lines)
+        line = self._lines.popleft()
+        start, size = self.at, _size(line)
+        self.taken.append(line)
+        self.at += size
+        self.size += size
         if isinstance(line, _TooLarge):
             self.bad = _too_large(line.size, self._limit)
-            self.at += line.size + 1
-            return "too large\n"
+            return "\n" if len(self.taken) > 1 else "too large\n"
         if isinstance(line, Reject):
             self.bad = line
             return "torn\n"
+        if self.size > self._limit and len(self.taken) > 1:
+            raise _Overrun
         try:
             text: str = line.decode("utf-8")
         except UnicodeDecodeError as broken:
-            self.bad = self.bad or _broken_text(self.at + broken.start)
+            self.bad = self.bad or _broken_text(start + broken.start)
             text = line.decode("utf-8", "replace")
-        if self.at == 0:
-            text = text.removeprefix("\ufeff")
-        self.at += len(line) + 1
-        self.size += len(line) + 1
-        return text + "\n"
+        return (text.removeprefix("\ufeff") if start == 0 else text) + "\n"
 
-    def close(self) -> None:
-        self._blocks.close()  # type: ignore[attr-defined]
+
+def _size(line: Any) -> int:
+    """Bytes of a line with its line feed."""
+    if isinstance(line, bytes):
+        return len(line) + 1
+    return line.size + 1 if isinstance(line, _TooLarge) else 0
 
 
 def csv_header(file: DataFile, options: Options) -> list[str]:
@@ -319,23 +349,24 @@ def _csv_rows(file: DataFile, options: Options, offset: int) -> Iterator[tuple[i
     lines = _Lines(file, options, offset)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        before, lines.size = lines.at, 0
+        start = lines.start()
         try:
             fields: Any = next(reader)
         except StopIteration:
-            break
-        except csv.Error as error:
-            lines.bad = lines.bad or Reject("invalid_csv", f"{error}, in the record at byte {before} of the file")
-            fields = None
+            return
+        except (csv.Error, _Overrun) as error:
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            if len(lines.taken) > 1 and lines.bad is None:
+                # A quote that never closes would swallow all that follows: its own line is given up, not the rest.
+                lines.again(start)
+                fields = Reject("invalid_csv", f"the quote opened in the line at byte {start} of the file never closes")
+            else:
+                fields = lines.bad or Reject("invalid_csv", f"{error}, in the line at byte {start} of the file")
         if fields == []:
-            lines.bad = None
             continue
-        if lines.size > options.max_row_bytes:
-            lines.bad = _too_large(lines.size, options.max_row_bytes)
-        bad, lines.bad = lines.bad, None
-        yield before, bad if bad is not None else fields
-    lines.close()
+        if lines.size > options.max_row_bytes and not isinstance(fields, Reject):
+            fields = _too_large(lines.size, options.max_row_bytes)
+        yield start, lines.bad or fields
 
 
 def _csv(file: DataFile, options: Options, start: Mark) -> Iterator[Chunk]:

@@ -187,7 +187,8 @@ def _tokenizer_problems(block: type[Any], language: Any) -> Iterator[ConfigProbl
     try:
         load_word_tokenizer(language)
     except ImportError as error:
-        yield _needs(block.__name__, str(error).split(" (`pip")[0])
+        what, _, how = str(error).partition(" (`")
+        yield ConfigProblem(("block",), f"{block.__name__} cannot be used yet: {what}", how.rstrip("`)."), "E311")
     except ValueError as error:
         yield ConfigProblem(("args", "language"), str(error).partition(". ")[0], "name another language")
 

@@ -298,6 +298,8 @@ class Read(BatchSource[ReadConfig]):
     def rows(self, start: int, stop: int | None, ctx: Context) -> Iterator[tuple[Key, Mapping[str, Any] | Reject]]:
         for keys, columns, rejects in self._fitted(start, stop, ctx):
             names = list(columns)
+            if not names:  # nothing could be inferred, since no record is good
+                yield from ((key, rejects.get(place, {})) for place, key in enumerate(keys))
             for place, values in enumerate(zip(*columns.values(), strict=True)):
                 bad = rejects.get(place)
                 yield keys[place], dict(zip(names, values, strict=True)) if bad is None else bad
