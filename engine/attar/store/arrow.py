@@ -151,7 +151,8 @@ def _convert(rows: Sequence[Mapping[str, Any]], types: list[tuple[str, ParsedTyp
             values = [row[name] for row in rows]
         except KeyError:
             values = [row.get(name) for row in rows]
-        _check(values, parsed)
+        if not _check(values, parsed):
+            values = [_dicts(value) for value in values]
         encode = _encoder(parsed)
         if encode is not None:
             values = [encode(value) for value in values]
@@ -159,24 +160,42 @@ def _convert(rows: Sequence[Mapping[str, Any]], types: list[tuple[str, ParsedTyp
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _check(values: list[Any], parsed: ParsedType) -> None:
-    """Looks at the set of types in a column: a few nanoseconds a value, and stricter than Arrow itself."""
+def _check(values: list[Any], parsed: ParsedType) -> bool:
+    """Looks at the set of types in a column: a few nanoseconds a value, and stricter than Arrow itself.
+
+    Returns:
+        whether all mappings are dicts, the only ones Arrow takes.
+
+    Raises:
+        _Misfit: some value does not fit.
+    """
     kind = parsed.kind
     if kind in ("json", "any"):
-        return  # null is a JSON value too
+        return True  # null is a JSON value too
     found = set(map(type, values))
     if _NONE in found:
         if not parsed.nullable:
             raise _Misfit
         found.discard(_NONE)
-    if not found <= _EXACT[kind] and not all(_is(kind, value) for value in values if value is not None):
+    usual = found <= _EXACT[kind]
+    if not usual and not all(_is(kind, value) for value in values if value is not None):
         raise _Misfit
+    plain = usual or kind != "struct"
     if kind == "list" and parsed.item is not None:
-        _check(list(chain.from_iterable(value for value in values if value is not None)), parsed.item)
+        plain &= _check(list(chain.from_iterable(value for value in values if value is not None)), parsed.item)
     elif kind == "struct":
         present = [value for value in values if value is not None]
         for name, of in parsed.fields:
-            _check([value.get(name) for value in present], of)
+            plain &= _check([value.get(name) for value in present], of)
+    return plain
+
+
+def _dicts(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _dicts(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_dicts(inner) for inner in value]
+    return value
 
 
 def _is(kind: str, value: Any) -> bool:
@@ -234,6 +253,7 @@ def _why_not(row: Mapping[str, Any], types: list[tuple[str, ParsedType]], schema
             return why
         try:
             encode = _encoder(parsed)
+            value = _dicts(value) if parsed.kind in ("list", "struct") else value
             pa.array([value if encode is None else encode(value)], schema.field(i).type)
         except (TypeError, ValueError, OverflowError, pa.ArrowException) as error:
             return f"{name}: {_say(error)}"

@@ -30,8 +30,8 @@ _MAGIC = b"ATTARIX1"
 _HEAD = struct.Struct("<8sQQQ")  # magic, entries, offset and length of the JSON note at the end
 _ENTRY = struct.Struct("<16sIQI")
 _HIGH = struct.Struct(">Q")
-_BATCH = 1 << 21
-"""Entries sorted at a time: 64 MiB; more are merged into the file in several passes."""
+_BATCH = 1 << 20
+"""Entries sorted at a time: 32 MiB; more are merged into the file in several passes."""
 _BLOCK = 1 << 18
 
 

@@ -182,6 +182,8 @@ class StoredTable:
         Raises:
             ValueError: a key is no column, or its type has no order (json, lists, structs).
         """
+        if not keys:
+            return self
         names = ["__id" if key == "id" and key not in self._columns else key for key in keys]
         writable = os.access(self.folder.parent, os.W_OK)
         folder = Path(mkdtemp(prefix=".sort-", dir=self.folder.parent if writable else None))
