@@ -3,86 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import orjson
-from multidict import CIMultiDict
-from yarl import URL
 
 from attar.api import Answer, RowError, Usage
 from attar.errors import AttarError
 from attar.identity import request_key
 from attar.models import answers, rehearsal
-from attar.models.calls import Call, Journal, ServedModel, Stop
+from attar.models.binding import Bound, bind
+from attar.models.calls import Call, Journal, ServedModel
 from attar.models.meter import Meter
 from attar.models.meter import Usage as Spent
 from attar.models.policy import RetryPolicy
-from attar.models.secrets import Scrubber, base_url, resolve_text, variables_in
-from attar.models.transport import Pool, Refused, Route, Server, proxy_for
+from attar.models.requests import check_length, plain, wire_body
+from attar.models.secrets import Scrubber
+from attar.models.transport import Pool, Refused, Server
 
-_PATHS = {
-    "chat": "/chat/completions",
-    "completion": "/completions",
-    "embeddings": "/embeddings",
-    "logprobs": "/completions",
-}
 _READ: dict[str, Callable[[Any], dict[str, Any]]] = {
     "chat": answers.chat_value,
     "completion": answers.completion_value,
     "embeddings": answers.embeddings_value,
     "logprobs": answers.logprobs_value,
 }
-
-
-class _Bound:
-    """A served model made ready for requests in this process: this is where secrets live, and nowhere else."""
-
-    __slots__ = (
-        "backend",
-        "headers",
-        "max_context",
-        "model",
-        "name",
-        "protocols",
-        "revision",
-        "routes",
-        "sampling",
-        "send_priority",
-        "send_seed",
-        "served",
-        "server",
-    )  # fmt: skip
-
-    def __init__(self, served: ServedModel) -> None:
-        spec = served.spec
-        self.name = served.name
-        self.served = served
-        self.model = served.model
-        self.revision = spec.revision
-        self.sampling: dict[str, Any] = spec.sampling.model_dump(exclude_none=True)
-        self.send_seed = spec.send_seed
-        self.send_priority = served.send_priority
-        limit = spec.serve.get("max-model-len", spec.serve.get("max_model_len"))
-        self.max_context = spec.max_context or (limit if isinstance(limit, int) else None)
-        self.routes: dict[str, Route] = {}
-        self.headers: CIMultiDict[str] = CIMultiDict()
-        self.server: Server | None = None
-        self.backend: Any = None
-        # Answers no model gave are kept under keys of their own: a rehearsal must never be taken for paid work.
-        mark = "rehearsal-" if served.kind == "rehearsal" else ""
-        self.protocols = {name: mark + name for name in _PATHS}
-
-    def merged(self, sampling: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The model's sampling with a call's overrides; null removes a parameter."""
-        if not sampling:
-            return self.sampling
-        return {name: value for name, value in {**self.sampling, **sampling}.items() if value is not None}
 
 
 class ModelClient:
@@ -113,7 +60,7 @@ class ModelClient:
         self._env = os.environ if env is None else env
         self._policy = policy or RetryPolicy.from_env(self._env)
         self._notice = notice
-        self._models: dict[str, _Bound] = {}
+        self._models: dict[str, Bound] = {}
         self._flying: dict[str, list[asyncio.Future[None]] | None] = {}
         self._pool: Pool | None = None
 
@@ -124,7 +71,7 @@ class ModelClient:
             most[name] = max(most.get(name, 1), served.spec.in_flight)
         self._pool = Pool(sum(most.values()))
         secrets: list[str] = []
-        self._models = {name: self._bind(served, secrets) for name, served in self._served.items()}
+        self._models = {name: bind(served, self._env, self._policy, secrets) for name, served in self._served.items()}
         scrub = Scrubber(secrets)
         servers: dict[str, Server] = {}
         for bound in self._models.values():
@@ -132,7 +79,7 @@ class ModelClient:
             server = servers.get(name)
             if server is None:
                 server = servers[name] = Server(
-                    f"model {bound.name!r}", self._pool, self._policy, most[name], scrub, self._notice
+                    f"the server of model {bound.name!r}", self._pool, self._policy, most[name], scrub, self._notice
                 )
             bound.server = server
             if bound.backend is not None:
@@ -232,7 +179,7 @@ class ModelClient:
     # -- one request -------------------------------------------------------------------------------------------
 
     async def _value(
-        self, bound: _Bound, call: Call, body: dict[str, Any], sampling: Mapping[str, Any], seed: int, usage: Spent
+        self, bound: Bound, call: Call, body: dict[str, Any], sampling: Mapping[str, Any], seed: int, usage: Spent
     ) -> tuple[str, dict[str, Any]]:
         """The request's key and its value: known, in flight already, or asked for now."""
         protocol = bound.protocols[call.protocol]
@@ -280,10 +227,10 @@ class ModelClient:
         return key, value
 
     async def _ask(
-        self, bound: _Bound, call: Call, sampling: Mapping[str, Any], seed: int, key: str, usage: Spent
+        self, bound: Bound, call: Call, sampling: Mapping[str, Any], seed: int, key: str, usage: Spent
     ) -> dict[str, Any]:
         if bound.max_context is not None:
-            _check_length(call, bound.max_context)
+            check_length(call, bound.max_context)
         assert self._pool is not None, "the client is not open"
         if self._pool.halted.is_set():
             raise asyncio.CancelledError("halted")
@@ -296,7 +243,7 @@ class ModelClient:
             outcome = _READ[protocol](rehearsal.respond(call, seed, key))
             await asyncio.sleep(0)
         else:
-            wire: dict[str, Any] = _wire(bound, call, sampling, seed)
+            wire: dict[str, Any] = wire_body(bound, call, sampling, seed)
             if bound.backend is not None:
                 outcome = await self._ask_plugin(bound, call, wire, server, usage)
             else:
@@ -304,7 +251,7 @@ class ModelClient:
                 headers["X-Request-Id"] = key
                 outcome = await server.ask(
                     bound.routes[protocol],
-                    orjson.dumps(wire, default=_plain),
+                    orjson.dumps(wire, default=plain),
                     headers,
                     call.priority,
                     usage,
@@ -321,7 +268,7 @@ class ModelClient:
         usage.cached_tokens += value.get("cached_tokens", 0)
         return value
 
-    async def _ask_plugin(self, bound: _Bound, call: Call, wire: dict[str, Any], server: Server, usage: Spent) -> Any:
+    async def _ask_plugin(self, bound: Bound, call: Call, wire: dict[str, Any], server: Server, usage: Spent) -> Any:
         """A plugin's backend tries again by itself; what it lets through is a transport failure."""
         if not server.limiter.try_acquire():
             await server.limiter.acquire(call.priority)
@@ -335,99 +282,6 @@ class ModelClient:
         finally:
             usage.in_flight -= 1
             server.limiter.release()
-
-    # -- opening -----------------------------------------------------------------------------------------------
-
-    def _bind(self, served: ServedModel, secrets: list[str]) -> _Bound:
-        bound = _Bound(served)
-        if served.kind == "plugin":
-            module, _, name = served.backend_path.partition(":")
-            bound.backend = getattr(importlib.import_module(module), name)(served)
-        if served.kind in ("rehearsal", "plugin"):
-            return bound
-        endpoint = served.spec.endpoint
-        for text in (served.url, served.key, *served.headers.values()):
-            secrets += [self._env.get(name, "") for name in variables_in(text)]
-        raw = served.base_url if served.kind == "vllm" else served.url
-        if raw is None:
-            raise Stop("E607", f"model {served.name!r} has no server: its address is not known")
-        url = base_url(resolve_text(raw, self._env, served.name))
-        bound.headers["Content-Type"] = "application/json"
-        bound.headers["Accept-Encoding"] = "gzip, deflate"
-        for name, text in served.headers.items():
-            bound.headers[name] = value = resolve_text(text, self._env, served.name)
-            secrets.append(value)
-        if served.key:
-            key = resolve_text(served.key, self._env, served.name)
-            bound.headers["Authorization"] = f"Bearer {key}"
-            secrets.append(key)
-        secrets += [url, url.removesuffix("/v1"), URL(url).authority]
-        tls: ssl.SSLContext | bool = True
-        if not endpoint.verify_tls:
-            tls = False
-        elif endpoint.ca_file:
-            try:
-                tls = ssl.create_default_context(cafile=endpoint.ca_file)
-            except (OSError, ssl.SSLError):
-                raise Stop(
-                    "E608", f"model {served.name!r}: the certificates of endpoint.ca_file cannot be read", exit_code=2
-                ) from None
-        seconds = endpoint.timeout if self._policy.timeout is None else self._policy.timeout
-        proxy = proxy_for(URL(url))
-        bound.routes = {name: Route(URL(url + path), tls, proxy, seconds) for name, path in _PATHS.items()}
-        return bound
-
-
-def _wire(bound: _Bound, call: Call, sampling: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """The request body as the server gets it."""
-    protocol = call.protocol
-    if protocol == "embeddings":
-        return {"model": bound.model, "input": call.texts}
-    if protocol == "logprobs":
-        return {
-            "model": bound.model,
-            "prompt": call.prompt,
-            "max_tokens": 0,
-            "echo": True,
-            "logprobs": 1,
-            "temperature": 0,
-        }
-    wire: dict[str, Any] = {"model": bound.model, **sampling}
-    if protocol == "chat":
-        wire["messages"] = call.messages
-    else:
-        wire["prompt"] = call.prompt
-    if bound.send_seed:
-        wire["seed"] = seed
-    if bound.send_priority:
-        wire["priority"] = call.priority
-    if call.schema is not None:
-        wire["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": "answer", "schema": call.schema, "strict": True},
-        }
-    return wire
-
-
-def _check_length(call: Call, most: int) -> None:
-    """Refuses a prompt that cannot fit whatever the tokenizer: every word is a token at least.
-
-    Raises:
-        RowError: `too_long`.
-    """
-    if call.protocol == "chat":
-        texts = [m["content"] for m in call.messages if isinstance(m.get("content"), str)]
-    else:
-        texts = [call.prompt, *call.texts] if call.protocol != "embeddings" else list(call.texts)
-    # A word of one letter and a space is the shortest: shorter texts need not be split.
-    if call.protocol == "embeddings":
-        least = max((len(text.split()) for text in texts if len(text) > 2 * most), default=0)
-    elif sum(map(len, texts)) < 2 * most:
-        return
-    else:
-        least = sum(len(text.split()) for text in texts)
-    if least > most:
-        raise RowError("too_long", f"the prompt has {least} words, the model takes {most} tokens")
 
 
 def _answer(key: str, value: Mapping[str, Any], parsed: Any = None, repaired: bool = False) -> Answer:
@@ -454,11 +308,3 @@ def _wake(waiting: list[asyncio.Future[None]], failure: Exception | None) -> Non
                 done.set_exception(failure)
             else:
                 done.set_result(None)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value)

@@ -242,16 +242,14 @@ class Server:
         except aiohttp.ClientConnectorCertificateError:
             self._stop = Stop(
                 "E605",
-                f"the certificate of {self.name}'s server cannot be verified",
+                f"the certificate of {self.name} cannot be verified",
                 "set endpoint.ca_file, or endpoint.verify_tls: false where that is acceptable",
             )
             return _Failed("the certificate cannot be verified")
         except aiohttp.ClientConnectorError as error:
             return _Failed(f"cannot connect ({type(error.os_error).__name__})", reached=False)
         except aiohttp.InvalidURL:
-            self._stop = Stop(
-                "E605", f"the address of {self.name}'s server is no URL", "check the recipe's endpoint.url"
-            )
+            self._stop = Stop("E605", f"the address of {self.name} is no URL", "check the recipe's endpoint.url")
             return _Failed("no URL")
         except (aiohttp.ClientError, OSError) as error:
             return _Failed(f"connection broken ({type(error).__name__})")
@@ -277,7 +275,7 @@ class Server:
         if status in (401, 403):
             self._stop = Stop(
                 "E601",
-                f"{self.name}'s server refused the credentials (HTTP {status}): {message}",
+                f"{self.name} refused the credentials (HTTP {status}): {message}",
                 "set the key the server expects (ATTAR_API_KEY or the model's endpoint.key) and run again",
             )
             raise self._stop
@@ -285,13 +283,13 @@ class Server:
             if "model" in message.lower():
                 self._stop = Stop(
                     "E602",
-                    f"{self.name}'s server does not serve this model: {message}",
+                    f"{self.name} does not serve this model: {message}",
                     "set the model's `model:` to a name the server lists, and run again",
                 )
             else:
                 self._stop = Stop(
                     "E603",
-                    f"{self.name}'s server knows no such path (HTTP {status}): {message}",
+                    f"{self.name} knows no such path (HTTP {status}): {message}",
                     "check the base URL; it usually ends in /v1",
                 )
             raise self._stop
@@ -311,13 +309,13 @@ class Server:
         if now - self._failing_since >= dead_after:
             self._stop = Stop(
                 "E606",
-                f"{self.name}'s server has not answered for {dead_after:.0f} seconds ({outcome.what})",
+                f"{self.name} has not answered for {dead_after:.0f} seconds ({outcome.what})",
                 "see that it runs and can be reached from here, then run again: everything answered is kept",
             )
             raise self._stop
         if not outcome.reached and not self._told and self._notice is not None:
             self._told = True
-            self._notice(f"{self.name}'s server cannot be reached ({outcome.what}); trying for {dead_after:.0f} s")
+            self._notice(f"{self.name} cannot be reached ({outcome.what}); trying for {dead_after:.0f} s")
 
 
 def message_of(raw: bytes) -> str:
