@@ -37,6 +37,12 @@ SCHEMA = {
     "required": ["city", "score", "kind"],
     "additionalProperties": False,
 }
+MORE = {
+    "type": "object",
+    "properties": {"more": {"type": "string", "minLength": 1, "maxLength": 40}},
+    "required": ["more"],
+    "additionalProperties": False,
+}
 # Found on this vLLM: chunked prefill with seeds kills a CPU engine; xgrammar lets raw control characters into bounded
 # strings, and free whitespace fills max_tokens.
 RECIPE = """
@@ -60,7 +66,7 @@ models:
 steps:
   rows: {{use: std.read, with: {{path: rows.jsonl}}}}
   first: {{use: llm.generate, from: rows, model: tiny, prompt: prompt.md, output: schema.json}}
-  second: {{use: llm.generate, from: first, model: twin, prompt: again.md}}
+  second: {{use: llm.generate, from: first, model: twin, prompt: again.md, output: more.json}}
 outputs:
   dataset: {{from: second, format: jsonl, min_rows: {rows}}}
 """
@@ -80,6 +86,7 @@ def recipe(tmp_path: Path, model: Path) -> Path:
         for number in range(ROWS):
             file.write(json.dumps({"place": f"a town by river {number}", "number": number}) + "\n")
     (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
+    (tmp_path / "more.json").write_text(json.dumps(MORE))
     (tmp_path / "prompt.md").write_text("---\ninputs: [place]\n---\n# user\nWhat grows in {{ place }}?\n")
     (tmp_path / "again.md").write_text("# user\nSay more of {{ kind }} in {{ city }}.\n")
     file = tmp_path / "real.yaml"
@@ -191,7 +198,7 @@ def check_rows(rows: list[dict[str, Any]]) -> None:
     assert [row["number"] for row in rows] == list(range(ROWS))
     for row in rows:
         jsonschema.validate({key: row[key] for key in SCHEMA["properties"]}, SCHEMA)
-        assert isinstance(row["second"], str)
+        jsonschema.validate({"more": row["more"]}, MORE)
     assert len({(row["city"], row["score"]) for row in rows}) > ROWS // 2  # asked, not made up
 
 
@@ -205,7 +212,7 @@ def test_rows_arrive_valid_and_the_server_is_gone(recipe: Path, model: Path, run
     assert group not in (run.process.pid, os.getpgrp())
     assert len(members(group)) > 1
     done = run.read_until(lambda event: event["type"] == "run_finished")
-    assert run.finish() == 0, done
+    assert run.finish() == 0, done["results"]["why"]
     assert not members(group)
     check_rows(dataset(run.folder))
     usage = done["results"]["usage"]
