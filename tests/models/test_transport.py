@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import shutil
 import socket
+import subprocess
 import time
 import traceback
 from dataclasses import replace
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -233,6 +236,40 @@ def test_secrets_show_nowhere(server: Any, ask: Any, capfd: Any, caplog: Any) ->
     assert "transport" in everything and "refused" in everything and "E601" not in key
     for secret in (key, header, f":{server.port}"):
         assert secret not in everything
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate and its key, in one PEM file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    folder = tmp_path_factory.mktemp("tls")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -days 2 -subj /CN=stand-in"
+    subprocess.run(
+        [*command.split(), "-addext", "subjectAltName=IP:127.0.0.1"], cwd=folder, check=True, capture_output=True
+    )
+    both = folder / "both.pem"
+    both.write_text((folder / "k.pem").read_text() + (folder / "c.pem").read_text())
+    return both
+
+
+def test_tls_is_verified_against_a_file_or_switched_off(certificate: Path, ask: Any) -> None:
+    from attar.testing import StandInServer
+
+    with StandInServer.start(tls=certificate) as server:
+
+        async def body(m: Any) -> str:
+            text: str = (await m.chat("hello")).text
+            return text
+
+        assert ask(server.url, body, endpoint=Endpoint(ca_file=str(certificate))) == "hello"
+        assert ask(server.url, body, endpoint=Endpoint(verify_tls=False)) == "hello"
+        with pytest.raises(Stop) as caught:
+            ask(server.url, body)
+        assert caught.value.diagnostics[0].code == "E605" and "ca_file" in caught.value.diagnostics[0].help
+        with pytest.raises(Stop) as caught:
+            ask(server.url, body, endpoint=Endpoint(ca_file=str(certificate.parent / "missing.pem")))
+        assert caught.value.diagnostics[0].code == "E608"
 
 
 def test_a_missing_variable_is_named(ask: Any) -> None:

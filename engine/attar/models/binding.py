@@ -97,6 +97,9 @@ def bind(served: ServedModel, env: Mapping[str, str], policy: RetryPolicy, secre
         bound.headers["Authorization"] = f"Bearer {key}"
         secrets.append(key)
     secrets += [url, url.removesuffix("/v1"), URL(url).authority]
+    host = URL(url).host or ""
+    if "." in host:  # a bare word would be blanked wherever it is used as one
+        secrets.append(host)
     tls: ssl.SSLContext | bool = True
     if not endpoint.verify_tls:
         tls = False

@@ -237,6 +237,8 @@ class Server:
     ) -> Any:
         try:
             status, raw, got = await self._pool.post(route, data, headers)
+        except aiohttp.ConnectionTimeoutError:
+            return _Failed("cannot connect (no answer)", reached=False)
         except TimeoutError:
             return _Failed("time-out")
         except aiohttp.ClientConnectorCertificateError:

@@ -13,6 +13,7 @@ import ctypes
 import hashlib
 import itertools
 import signal
+import ssl
 import sys
 import time
 from email.utils import formatdate
@@ -360,11 +361,13 @@ def _error(request: Request, status: int, message: str, headers: str = "") -> No
 # -- the process ---------------------------------------------------------------------------------------------------
 
 
-async def serve(settings: Settings, host: str, port: int) -> None:
+async def serve(settings: Settings, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
     """Serves until SIGTERM or SIGINT; prints the port first."""
     loop = asyncio.get_running_loop()
     stand_in = StandIn(settings, loop)
-    server = await loop.create_server(lambda: wire.Connection(stand_in.handle, stand_in.counts.opened), host, port)
+    server = await loop.create_server(
+        lambda: wire.Connection(stand_in.handle, stand_in.counts.opened), host, port, ssl=tls
+    )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -386,6 +389,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--print-port", action="store_true", help="kept for scripts: the port is always printed first")
     parser.add_argument("--settings", default="{}", help="settings as JSON (attar.testing.settings.Settings)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting; JSON or text")
+    parser.add_argument("--tls", metavar="FILE", help="serve HTTPS with the key and certificate in this PEM file")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the starting process ends")
     options = parser.parse_args(arguments)
     if options.die_with_parent and sys.platform == "linux":
@@ -404,7 +408,11 @@ def main(arguments: list[str] | None = None) -> None:
     except ValueError as error:
         parser.error(str(error))
     gc.freeze()
-    uvloop.run(serve(settings, options.host, options.port))
+    tls = None
+    if options.tls:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(options.tls)
+    uvloop.run(serve(settings, options.host, options.port, tls))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,17 +18,19 @@ from attar.testing.settings import Settings
 class StandInServer:
     """A running stand-in server. Use `StandInServer.start(...)`, `with` it or call `stop()`."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+    def __init__(self, process: subprocess.Popen[str], port: int, tls: Path | None = None) -> None:
         self._process = process
+        self._tls = tls
         self.port = port
-        self.root = f"http://127.0.0.1:{port}"
+        self.root = f"{'http' if tls is None else 'https'}://127.0.0.1:{port}"
 
     @classmethod
-    def start(cls, *, port: int = 0, **settings: Any) -> Self:
+    def start(cls, *, port: int = 0, tls: Path | None = None, **settings: Any) -> Self:
         """Starts a server with these settings (see attar.testing.settings.Settings) and waits until it listens.
 
         Args:
             port: 0 takes a free one.
+            tls: PEM file with key and certificate: HTTPS instead of HTTP.
             settings: `responder="module:function"` is imported in the server's process: keep it on PYTHONPATH.
 
         Raises:
@@ -38,6 +42,7 @@ class StandInServer:
             [
                 *(sys.executable, "-m", "attar.testing.server", "--die-with-parent"),
                 *("--port", str(port), "--settings", checked),
+                *(() if tls is None else ("--tls", str(tls))),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -48,7 +53,7 @@ class StandInServer:
         process.stdout.close()
         if not line:
             raise RuntimeError(f"the stand-in server ended with {process.wait()} before it listened")
-        return cls(process, int(line))
+        return cls(process, int(line), tls)
 
     @property
     def url(self) -> str:
@@ -104,7 +109,10 @@ class StandInServer:
     def _call(self, what: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.root}/admin/{what}", data, {"Content-Type": "application/json"})
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+        if self._tls is not None:
+            handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(self._tls))))
+        opener = urllib.request.build_opener(*handlers)
         try:
             with opener.open(request, timeout=30) as response:
                 return json.load(response)
