@@ -16,7 +16,7 @@ import orjson
 from attar.api import ParsedType, parse_type
 
 from ._files import filesystem
-from ._types import arrow_type, json_decoder, to_json
+from ._types import arrow_field, json_decoder, to_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,9 +44,7 @@ def arrow_schema(columns: Mapping[str, str]) -> pa.Schema:
     fields = [pa.field("id", pa.string())]
     for name, text in columns.items():
         if name != "id":
-            kind = parse_type(text)
-            mark = {b"attar": b"json"} if kind.kind in ("json", "any") else None  # std.read takes it as JSON again
-            fields.append(pa.field(name, arrow_type(kind), metadata=mark))
+            fields.append(arrow_field(name, parse_type(text)))
     return pa.schema(fields)
 
 

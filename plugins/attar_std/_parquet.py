@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -47,10 +47,14 @@ def columns_of(file: DataFile) -> dict[str, ParsedType | None]:
         nulls = _null_counts(metadata)
     result: dict[str, ParsedType | None] = {}
     for field in schema:
-        kind = ParsedType("json") if _is_json(field) else _kind(field.type)
+        kind = _kind_of(field)
         null = field.nullable and nulls.get(field.name, 1) != 0
         result[field.name] = kind._replace(nullable=null or kind.nullable) if kind else None
     return result
+
+
+def _kind_of(field: pa.Field) -> ParsedType | None:
+    return ParsedType("json") if _is_json(field) else _kind(field.type)
 
 
 def _is_json(field: pa.Field) -> bool:
@@ -92,20 +96,19 @@ def _kind(kind: pa.DataType) -> ParsedType | None:
     if t.is_null(kind):
         return ParsedType("json", True)
     if t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind):
-        item = _nested(kind.value_type)
+        item = _nested(kind.value_field)
         return item and ParsedType("list", item=item._replace(nullable=True))
     if t.is_struct(kind) and kind.num_fields:
-        fields = [(field.name, _nested(field.type)) for field in kind]
+        fields = [(field.name, _nested(field)) for field in kind]
         if all(item for _, item in fields):
             return ParsedType("struct", fields=tuple((n, item._replace(nullable=True)) for n, item in fields if item))
     return None
 
 
-def _nested(kind: pa.DataType) -> ParsedType | None:
+def _nested(field: pa.Field) -> ParsedType | None:
     import pyarrow as pa
 
-    inside = _kind(kind)
-    return None if pa.types.is_temporal(kind) or pa.types.is_decimal(kind) else inside
+    return None if pa.types.is_temporal(field.type) or pa.types.is_decimal(field.type) else _kind_of(field)
 
 
 def batches(
@@ -156,11 +159,25 @@ def to_records(batch: pa.RecordBatch) -> list[Any]:
     """The batch as one dict per row."""
     columns = []
     for field, array in zip(batch.schema, batch.columns, strict=True):
-        values = array.to_pylist()
-        columns.append(list(map(_loads, values)) if _is_json(field) else values)
+        values, decode = array.to_pylist(), _decoder(field)
+        columns.append(values if decode is None else list(map(decode, values)))
     if not columns:
         return [{} for _ in range(batch.num_rows)]
     return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _decoder(field: pa.Field) -> Callable[[Any], Any] | None:
+    import pyarrow as pa
+
+    if _is_json(field):
+        return _loads
+    if pa.types.is_list(field.type) and (item := _decoder(field.type.value_field)):
+        return lambda value: None if value is None else [item(one) for one in value]
+    if pa.types.is_struct(field.type):
+        inner = {one.name: found for one in field.type if (found := _decoder(one))}
+        if inner:
+            return lambda value: value and {n: inner[n](one) if n in inner else one for n, one in value.items()}
+    return None
 
 
 def _loads(text: str | None) -> Any:

@@ -232,10 +232,17 @@ def arrow_type(kind: ParsedType) -> pa.DataType:
 
     if kind.kind == "list":
         assert kind.item is not None
-        return pa.list_(arrow_type(kind.item))
+        return pa.list_(arrow_field("item", kind.item))
     if kind.kind == "struct":
-        return pa.struct([pa.field(name, arrow_type(item)) for name, item in kind.fields])
+        return pa.struct([arrow_field(name, item) for name, item in kind.fields])
     return {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}.get(kind.kind, pa.string())
+
+
+def arrow_field(name: str, kind: ParsedType) -> pa.Field:
+    """The Arrow field of a column. JSON text is marked as such, so that it can be told from other text."""
+    import pyarrow as pa
+
+    return pa.field(name, arrow_type(kind), metadata={b"attar": b"json"} if kind.kind in ("json", "any") else None)
 
 
 def arrow_array(values: Sequence[Any], kind: ParsedType) -> pa.Array:

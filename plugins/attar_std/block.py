@@ -6,6 +6,7 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import pickle
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -50,9 +51,10 @@ class Block(RowStep[BlockConfig]):
         super().__init__(config)
         self._incoming: Columns = {}
         self._built: Any = None
+        self._fresh: bytes | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_built": None}
+        return {**self.__dict__, "_built": None, "_fresh": None}
 
     def reads(self, incoming: Columns) -> Columns:
         return {self.config.text: "any"}
@@ -122,14 +124,20 @@ class Block(RowStep[BlockConfig]):
                 f"{name} is neither a filter nor a formatter",
                 "others need all documents or write files: see std.dedup and outputs",
             )
+        if name == "SamplerFilter":
+            raise ConfigProblem(("block",), f"{name} draws in the order of rows", "use std.thin or std.sample instead")
         if inspect.isabstract(found):
             raise ConfigProblem(("block",), f"{name} is abstract", "name one of its subclasses")
         return found
 
     def _block(self) -> Any:
+        """The block. A formatter may count as it goes (PIIFormatter takes the next stand-in each time), and its output
+        would hang on the order of rows; so each row gets one as it was when made."""
         if self._built is None:
             self._built = self._class()(**self.config.args)
-        return self._built
+            if not callable(getattr(self._built, "filter", None)):
+                self._fresh = pickle.dumps(self._built)
+        return self._built if self._fresh is None else pickle.loads(self._fresh)
 
     def _apply(self, id: str, row: Mapping[str, Any]) -> dict[str, Any] | Reject:
         block, name = self._block(), self.config.text
