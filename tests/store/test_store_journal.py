@@ -202,6 +202,7 @@ def test_threads_share_one_writer(tmp_path: Path) -> None:
 
 def test_own_keys_are_found_after_many_merges_and_with_equal_halves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OwnKeys, "RECENT", 16)
+    monkeypatch.setattr(OwnKeys, "LARGEST", 300)
     own = OwnKeys()
     rng = random.Random(5)
     expected: dict[bytes, list[int]] = {}

@@ -190,10 +190,12 @@ class OwnKeys:
     """Which keys this writer appended, and where: 16 bytes a key, found again in a few microseconds.
 
     Recent keys lie in a dict; full dicts become sorted pairs of arrays (first half of the key, offset), and arrays of
-    equal size are merged, so a million keys are a handful of arrays of 16 MB in all.
+    like size are merged up to a bound, so a million keys are 16 MB in all, and merging never
+    needs much more.
     """
 
     RECENT = 1 << 14
+    LARGEST = 1 << 18
 
     def __init__(self) -> None:
         self._recent: dict[int, int | list[int]] = {}
@@ -232,7 +234,7 @@ class OwnKeys:
         pairs.sort()
         self._recent = {}
         self._levels.append((array("Q", [half for half, _ in pairs]), array("Q", [at for _, at in pairs])))
-        while len(self._levels) > 1 and len(self._levels[-2][0]) <= 2 * len(self._levels[-1][0]):
+        while len(self._levels) > 1 and len(self._levels[-2][0]) <= min(self.LARGEST, 2 * len(self._levels[-1][0])):
             later, earlier = self._levels.pop(), self._levels.pop()
             halves = np.concatenate([np.frombuffer(earlier[0], np.uint64), np.frombuffer(later[0], np.uint64)])
             order = np.argsort(halves, kind="stable")
