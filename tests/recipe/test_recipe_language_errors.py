@@ -62,7 +62,7 @@ STEP = "attar: 1\nname: x\nsteps:\n  a: {use: std.read}\n  b: %s\noutputs: {d: {
         ("{from: a, repeat: {times: 2, steps: {c: {use: z, usse: y}}}}", "E203", "usse", "did you mean 'use'?"),
         ("{from: a, repeat: {times: 2.5, steps: {c: {use: z}}}}", "E202", "2.5", "expected a whole number or text"),
         ("{from: a, repeat: {times: two, steps: {c: {use: z}}}}", "E240", "two", "expected a whole number"),
-        ("{from: a, repeat: {times: 0, steps: {c: {use: z}}}}", "E240", "0", "1 to 1000"),
+        ("{from: a, repeat: {times: 0, steps: {c: {use: z}}}}", "E240", "0", "1 to 1,000"),
         ("{from: a, repeat: {times: 2, steps: {}}}", "E241", "{}", "has no steps"),
         ("{from: a, repeat: {times: 2, steps: {c-d: {use: z}}}}", "E205", "c-d", "'c_d'"),
         ("{use: x, from: 3}", "E202", "3", "expected text or a list, found the number 3"),

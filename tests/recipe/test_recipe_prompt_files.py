@@ -104,7 +104,7 @@ def test_the_seeds_template_is_text(tmp_path: Path) -> None:
         ("# user\nx\n# system\ny\n", "E532", 3, 1, "first part"),
         ("# user\n\n\n# assistant\ny\n", "E532", 1, 1, "empty"),
         ("# user\nhi {{ a b }}\n", "E531", 2, 9, "got 'b'"),
-        ("# user\n\nhi\n {% if a %}\n", "E531", 4, 12, "endif"),
+        ("# user\n\nhi\n {% if a %}\n", "E531", 4, 2, "{% endif %}"),
         ("hi {{ a | wrds }}\n", "E531", 1, 11, "did you mean words?"),
         ("हिन्दी {{ a + }}\n", "E531", 1, 15, "unexpected"),
         ("---\ninputs: [domain]\n---\n{{ domain }}{{ domian }}\n", "E533", 4, 16, "did you mean 'domain'?"),

@@ -17,6 +17,16 @@ from attar.errors import Diagnostic, Span
 from attar.recipe.loaded import YamlPath
 from attar.recipe.nodes import close
 
+_INSTEAD = {
+    "text": "write a text",
+    "a whole number": "write a whole number, such as 3, or ${params.name}",
+    "a number": "write a number, such as 0.5, or ${params.name}",
+    "true or false": "write true or false, without quotes",
+    "a list": "write a list: [a, b], or one `- item` a line",
+    "a mapping": "write `name: value`, one a line without a dash, or {name: value}",
+    "nothing": "leave the key out",
+}
+
 Locate = Callable[[YamlPath], Span | None]
 
 _EXPECTED = {
@@ -149,6 +159,8 @@ def _say(
             quote = f"leave out the quotes: {input_}"
         elif expected == ["a list"] and not isinstance(input_, Mapping):
             quote = f"write [{_short(input_)}]"
+        if not quote:
+            quote = _INSTEAD[expected[0]]
         yield Diagnostic(
             "E202",
             f"{name}: expected {_or(expected)}, found {describe(input_, as_written)}",
@@ -168,7 +180,7 @@ def _single(error: Mapping[str, Any], name: str, input_: Any, span: Span | None,
     if kind in ("literal_error", "enum"):
         choices = [c.strip().strip("'") for c in str(ctx.get("expected", "")).replace(" or ", ", ").split(",")]
         near = close(str(input_), choices) if isinstance(input_, str) else None
-        help = f"did you mean {near}?" if near else ""
+        help = f"did you mean {near}?" if near else "choose one of these" if len(choices) > 1 else f"write {choices[0]}"
         return Diagnostic("E206", f"{name}: expected {_or(choices)}, found {describe(input_)}", span, help, full)
     limits = {
         "greater_than": ("gt", "more than"),
@@ -178,12 +190,15 @@ def _single(error: Mapping[str, Any], name: str, input_: Any, span: Span | None,
     }
     if kind in limits:
         field, words = limits[kind]
-        return Diagnostic("E204", f"{name}: expected {words} {ctx.get(field)}, found {_short(input_)}", span, "", full)
+        limit = ctx.get(field)
+        limit = f"{limit:g}" if isinstance(limit, float) else limit
+        message = f"{name}: expected {words} {limit}, found {_short(input_)}"
+        return Diagnostic("E204", message, span, f"write a number that is {words} {limit}", full)
     if kind == "string_pattern_mismatch":
         message = f"{name}: {_short(input_)!r} has a form that is not allowed here"
         return Diagnostic("E205", message, span, f"it must match {ctx.get('pattern')}", full)
     if kind in ("string_too_short", "too_short"):
-        return Diagnostic("E204", f"{name}: must not be empty", span, "", full)
+        return Diagnostic("E204", f"{name}: must not be empty", span, "fill it in, or take the key away", full)
     message = str(error.get("msg", kind)).removeprefix("Value error, ")
     if kind in _EXPECTED:
         message = f"expected {_EXPECTED[kind]}, found {describe(input_)}"

@@ -117,10 +117,16 @@ def render(template: str, variables: Mapping[str, Any]) -> str:
     """
     compiled = _template(template)
     try:
-        rendered: str = compiled.render(variables)
+        # What Template.render does, less its walk over the environment's ChainMap of globals (a third of the time).
+        context = compiled.new_context({**_globals(), **variables}, shared=True)
+        return "".join(compiled.root_render_func(context))
     except _failures() as error:
         raise ExpressionError(str(error)) from error
-    return rendered
+
+
+@lru_cache(maxsize=1)
+def _globals() -> dict[str, Any]:
+    return dict(environment().globals)
 
 
 @lru_cache(maxsize=1)
@@ -206,6 +212,10 @@ def _fault(text: str, error: Exception, state: str | None = None) -> Fault:
         return Fault(f"unexpected character {character[1]}", *_position(text, int(character[2])))
     if unknown := re.match(r"No (filter|test) named '(.*)'", message):
         return _unknown_name(text, unknown[1], unknown[2], state)
+    if (unclosed := re.search(r"block that needs to be closed is '(\w+)'", message)) and state is None:
+        name = unclosed[1]
+        place = _position(text, _opening(text, name))
+        return Fault(f"{{% {name} … %}} is never closed; end it with {{% end{name} %}}", *place)
     offset = _stopped_at(text, state)
     if offset is not None:
         found = _position(text, offset)
@@ -214,6 +224,17 @@ def _fault(text: str, error: Exception, state: str | None = None) -> Fault:
     starts = text.split("\n")
     here = starts[line - 1] if line <= len(starts) else ""
     return Fault(message, line, len(here) - len(here.lstrip()) + 1)
+
+
+def _opening(text: str, name: str) -> int:
+    """Offset of the innermost `{% name … %}` that has no end."""
+    stack = [0]
+    for before, token in pairwise(_tokens(text)):
+        if before[0] == "block_begin" and token[1] == name:
+            stack.append(before[2])
+        elif before[0] == "block_begin" and token[1] == f"end{name}" and len(stack) > 1:
+            stack.pop()
+    return stack[-1]
 
 
 def _unknown_name(text: str, kind: str, name: str, state: str | None) -> Fault:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -143,6 +143,7 @@ class Loader:
                     value=document.value_span,
                     written=lambda path: _written(document, path),
                 )
+                problems = [_newer(p) if p.path == ("attar",) else p for p in problems]
             if attempt == 0:
                 self.found.extend(p for p in problems if p.path not in holes)
             for path in sorted({p.path for p in problems}, key=lambda p: tuple(map(str, p)), reverse=True):
@@ -227,6 +228,11 @@ def secret_names(prefix: str, spec: ModelSpec) -> dict[str, str]:
         for i, match in enumerate(re.finditer(r"\$\{\s*env\.([A-Za-z_][A-Za-z0-9_]*)\s*\}", text or "")):
             names[f"{prefix}.endpoint.{where}" + (f"#{i + 1}" if i else "")] = match[1]
     return names
+
+
+def _newer(problem: Diagnostic) -> Diagnostic:
+    help = "write attar: 1; a recipe in a newer language needs a newer attar"
+    return problem if problem.code == "E201" else replace(problem, help=help)
 
 
 def _written(document: Document, path: YamlPath) -> str | None:

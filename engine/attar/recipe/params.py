@@ -63,14 +63,16 @@ def param_values(
             value, why = _typed(override.value, param, override.base, parse=override.span is None)
             why = why or _limits(value, param)
             if why:
-                found.append(Diagnostic("E212", f"{where}: {why}", override.span, param.help, override.path))
+                help = f"{name}: {param.help}" if param.help else f"{name} takes {_TYPE_WORDS[param.type]}"
+                found.append(Diagnostic("E212", f"{where}: {why}", override.span, help, override.path))
             values[name] = UNSET if why else value
         elif param.default is not None:
             value, why = _typed(param.default, param, document.file.parent, parse=False)
             why = why or _limits(value, param)
             if why:
                 span = document.value_span((*path, "default"))
-                found.append(Diagnostic("E210", f"params.{name}.default: {why}", span, "", (*path, "default")))
+                help = "mend the default, or the type, limits or choices beside it"
+                found.append(Diagnostic("E210", f"params.{name}.default: {why}", span, help, (*path, "default")))
             values[name] = UNSET if why else value
         elif param.required:
             give = f"give it: {origin} {name}=…" if origin == "-p" else f"add `{name}: …` under the include's with"
@@ -232,7 +234,9 @@ class Interpolation:
             return UNSET
         if space == "env" and name:
             if not _ENV_NAME.match(name):
-                self._wrong("E216", f"{name!r} is no name of an environment variable", "", path, nth)
+                self._wrong(
+                    "E216", f"{name!r} is no name of an environment variable", "use letters, digits and _", path, nth
+                )
             elif not self.env_allowed(path):
                 help = "it may stand in a model's endpoint.url, endpoint.key and endpoint.headers; elsewhere use params"
                 self._wrong("E215", "${env.…} is not allowed here", help, path, nth)

@@ -112,7 +112,15 @@ def _times(loader: Loader, part: Part, name: str, entry: RepeatSpec) -> int:
             )
         return 1
     if not 1 <= times <= MAX_ROUNDS:
-        loader.found.append(Diagnostic("E240", f"times: expected 1 to {MAX_ROUNDS}, found {times}", span, "", path))
+        loader.found.append(
+            Diagnostic(
+                "E240",
+                f"times: expected 1 to {MAX_ROUNDS:,}, found {times}",
+                span,
+                "write how often the steps run",
+                path,
+            )
+        )
         return 1
     return times
 
