@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,4 +28,8 @@ class SamplingOverrides(BaseModel):
 
     def given(self) -> dict[str, Any] | None:
         """Only what was set, or None where nothing was: unset names must not shadow the model's own."""
+        return self._given
+
+    @cached_property
+    def _given(self) -> dict[str, Any] | None:  # asked for with every call
         return self.model_dump(exclude_none=True) or None
