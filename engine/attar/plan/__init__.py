@@ -4,12 +4,26 @@ from attar.plan.build import build
 from attar.plan.check import check
 from attar.plan.types import Plan, PlannedOutput, PlannedStep, Stage
 
-__all__ = ["Plan", "PlannedOutput", "PlannedStep", "Stage", "build", "check", "restamp"]
+__all__ = [
+    "Plan",
+    "PlannedOutput",
+    "PlannedStep",
+    "Stage",
+    "build",
+    "check",
+    "restamp",
+    "schemas",
+]
+
+_LATE = {  # imported on first use: `validate` must start fast
+    "restamp": "attar.plan.fingerprint",
+    "schemas": "attar.plan.json_schemas",
+}
 
 
 def __getattr__(name: str) -> object:
-    if name == "restamp":  # hashing is only needed where something runs
-        from attar.plan.fingerprint import restamp
+    if name in _LATE:
+        from importlib import import_module
 
-        return restamp
-    raise AttributeError(name)
+        return getattr(import_module(_LATE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
