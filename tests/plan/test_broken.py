@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from attar.errors import render
 from attar.plan import check
 from attar.registry import Registry

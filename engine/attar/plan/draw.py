@@ -19,10 +19,8 @@ def draw_text(plan: Plan, notes: Mapping[int, str] | None = None) -> str:
     lines: list[str] = []
     for stage in plan.stages:
         lines.append(_stage_line(stage, notes.get(stage.index, "")))
-        for name in stage.steps:
-            lines.append(
-                f"  {name:<{width}}  {plan.steps[name].use:<{uses}}  {_facts(plan, plan.steps[name])}".rstrip()
-            )
+        for step in (plan.steps[name] for name in stage.steps):
+            lines += [f"  {step.name:<{width}}  {step.use:<{uses}}  {_facts(step)}".rstrip()]
         lines.append("")
     for name, output in plan.outputs.items():
         rows = f", at least {output.min_rows:,} rows" if output.min_rows else ""
@@ -37,7 +35,7 @@ def _stage_line(stage: Stage, note: str) -> str:
     return f"stage {stage.index + 1} ({stage.kind}{reads}{waits}{batch})" + (f": {note}" if note else "")
 
 
-def _facts(plan: Plan, step: PlannedStep) -> str:
+def _facts(step: PlannedStep) -> str:
     facts = []
     if step.inputs:
         facts.append(f"from {', '.join(step.inputs)}")
@@ -66,8 +64,7 @@ def draw_mermaid(plan: Plan) -> str:
     lines = ["flowchart TD"]
     for stage in plan.stages:
         lines.append(f'  subgraph stage{stage.index + 1}["stage {stage.index + 1}: {stage.kind}"]')
-        for name in stage.steps:
-            lines.append(f"    {ids[name]}{_shape(plan.steps[name])}")
+        lines += [f"    {ids[name]}{_shape(plan.steps[name])}" for name in stage.steps]
         lines.append("  end")
     for number, (name, output) in enumerate(plan.outputs.items()):
         lines.append(f'  o{number}[("{_text(name)} ({_text(output.format)})")]')

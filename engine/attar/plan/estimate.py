@@ -95,6 +95,8 @@ class _Estimator:
         self.leaving: dict[str, float | None] = {}
         self.lengths: dict[str, dict[str, float]] = {}
         self.notes: dict[str, None] = {}
+        self.judged: dict[float, dict[str, None]] = {}
+        self.unmeasured: dict[str, None] = {}
 
     def run(self) -> Estimate:
         found: list[StepEstimate] = []
@@ -105,6 +107,11 @@ class _Estimator:
             self.lengths[name] = self._lengths(step)
             if step.models:
                 found.append(self._asking(step, entering))
+        for p, judges in self.judged.items():
+            self.notes[f"taken to pass {p:.0%} of rows at each try: {', '.join(judges)}"] = None
+        if self.unmeasured:
+            names = ", ".join(self.unmeasured)
+            self.notes[f"columns of unknown length, left out of prompts: {names}"] = None
         if found:
             self.notes["prompt tokens are estimated from characters (about 4 a token, 2 in Indic scripts)"] = None
             self.notes["answers are counted at max_tokens, or at 512 tokens where none is set: an upper bound"] = None
@@ -124,8 +131,8 @@ class _Estimator:
         before = [self.leaving[name] for name in step.inputs]
         if any(rows is None for rows in before):
             return None
-        rows = [value for value in before if value is not None]
-        return sum(rows) if step.kind == "merge" else min(rows, default=None)
+        known = [value for value in before if value is not None]
+        return sum(known) if step.kind == "merge" else min(known, default=None)
 
     def _leaving(self, step: PlannedStep, rows: float | None) -> float | None:
         if rows is None:
@@ -146,7 +153,7 @@ class _Estimator:
     def _passes(self, judge: PlannedStep) -> float:
         given = self.acceptance
         p = given.get(judge.name, ACCEPTANCE) if isinstance(given, Mapping) else given
-        self.notes[f"judge {judge.name!r} is taken to pass {p:.0%} of rows at each try"] = None
+        self.judged.setdefault(p, {})[judge.name] = None
         return min(max(p, 1e-6), 1.0)
 
     def _runs(self, step: PlannedStep) -> float:
@@ -203,7 +210,7 @@ class _Estimator:
                 elif name in step.step.provides:
                     length += tokens(_given(step.step.config))
                 elif name in step.incoming:
-                    self.notes[f"the length of column {name!r} is unknown; it is left out of prompts"] = None
+                    self.unmeasured[name] = None
             lengths.append(length)
         return sum(lengths) / len(lengths)
 
@@ -290,7 +297,7 @@ def _given(config: Any) -> str:
 
 def _table(found: Estimate) -> str:
     head = ("step", "model", "rows", "calls", "prompt tok", "answer tok", "GPU-hours", "cost")
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             step.step,
             step.model,

@@ -26,7 +26,7 @@ class BrokenPlugin:
 
 @dataclass(slots=True)
 class Claim:
-    """One distribution's claim to a namespace, not yet imported. `plugin` is the object where no entry point names it."""
+    """One distribution's claim to a namespace, not yet imported; `plugin` holds what no entry point names."""
 
     name: str
     distribution: str
