@@ -69,6 +69,15 @@ def test_the_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
     assert prompt.parts[0].text == "hello\nthere"
 
 
+def test_the_parameters_a_prompt_uses(tmp_path: Path) -> None:
+    text = "---\nrehearse: \"{{ params.c }}\"\n---\n{{ params.a }} {{ x.params.no }} {{ params['b'] }}{{ params.a }}\n"
+    prompt, found = load(tmp_path, text)
+    assert prompt is not None and not found
+    assert prompt.params == {"a": (4, 11), "b": (4, 45), "c": (2, 22)}
+    lines = text.split("\n")
+    assert all(lines[line - 1][column - 1 :].startswith(name) for name, (line, column) in prompt.params.items())
+
+
 def test_a_text_without_headings_is_one_user_part(tmp_path: Path) -> None:
     prompt, found = load(tmp_path, "\n\n# Title\n{{ a }}\n   indented\n\n")
     assert prompt is not None and not found

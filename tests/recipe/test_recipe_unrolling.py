@@ -128,6 +128,7 @@ def test_include(write: Any, tmp_path: Any) -> None:
     assert recipe.steps["use_block"].inputs == ("own", "rag.loop.2.g")
     assert recipe.steps["rag.read"].with_ == {"path": str(tmp_path / "data"), "k": 5}
     assert recipe.steps["two.read"].with_ == {"path": "/abs", "k": 3}
+    assert recipe.steps["two.done"].params["top_k"] == 3 and recipe.steps["own"].params == {"k": 5}
     assert set(recipe.models) == {"small", "rag.small", "two.small"}
     assert recipe.model_paths["rag.small"] == (tmp_path / "parts/inner.yaml", ("models", "small"))
     assert recipe.secrets["models.two.small.endpoint.key"] == "INNER_KEY"
@@ -169,6 +170,11 @@ def test_include_faults(write: Any, include: str, code: str, marked: str, says: 
     assert loaded.only.code == code, loaded.found
     assert loaded.marked(loaded.only) == marked
     assert says in f"{loaded.only.message} {loaded.only.help}"
+
+
+def test_a_file_included_twice_tells_its_faults_once(write: Any) -> None:
+    loaded = write(OUTER, files={"parts/inner.yaml": INNER.replace("seed: 9", "sed: 9")})
+    assert loaded.only.code == "E203"
 
 
 def test_faults_of_an_included_recipe_are_told_in_its_own_file(write: Any) -> None:

@@ -37,7 +37,8 @@ def load(file: Path, overrides: Mapping[str, Any] = _NONE) -> tuple[LoadedRecipe
     file = Path(file)
     part = loader.part(file, {k: Override(v) for k, v in overrides.items()}, "", ())
     wrong = {d.span for d in loader.found if d.severity == "error"}
-    found = [d for d in loader.found if d.severity == "error" or d.span not in wrong]  # one voice per place
+    # One voice per place; a file that is included twice tells its faults once.
+    found = dict.fromkeys(d for d in loader.found if d.severity == "error" or d.span not in wrong)
     return (loader.finish(part) if part is not None and not part.broken else None), sorted(found, key=_order)
 
 

@@ -36,6 +36,8 @@ class LoadedStep:
         file: the recipe file it was written in; relative paths are relative to this file's folder.
         path: its YAML path in that file.
         rewrites: full names of the same step in earlier rounds of its repeat; what those wrote it may write again.
+        params: values of the parameters of the recipe it was written in, which its prompts see as `params`. An
+            included recipe's are its own.
     """
 
     name: str
@@ -48,6 +50,7 @@ class LoadedStep:
     file: Path
     path: YamlPath
     rewrites: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

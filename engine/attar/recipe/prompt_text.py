@@ -30,6 +30,7 @@ class PromptText(BaseModel):
         digest: blake2b-128 of the file's bytes, hex.
         variables: names the templates use, each with (line, column) of its first use.
         rehearse_variables: names that only `rehearse` uses, likewise; its own functions are left out.
+        params: parameters of the recipe that the file uses (`x` of `params.x`), likewise; for checks.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,3 +45,4 @@ class PromptText(BaseModel):
     digest: str = ""
     variables: dict[str, tuple[int, int]] = Field(default_factory=dict)
     rehearse_variables: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    params: dict[str, tuple[int, int]] = Field(default_factory=dict)

@@ -70,6 +70,7 @@ class _Loading:
         self._shown = shown
         self._lines = lines
         self._plugins = plugins
+        self._params: dict[str, tuple[int, int]] = {}
         self.found: list[Diagnostic] = []
 
     def prompt(self) -> PromptText | None:
@@ -104,6 +105,7 @@ class _Loading:
             digest=bytes_digest(self._path.read_bytes()),
             variables=variables,
             rehearse_variables=rehearse_variables,
+            params=self._params,
         )
 
     def _say(self, code: str, message: str, line: int, column: int, help: str = "", end: int = 0) -> None:
@@ -269,7 +271,7 @@ class _Loading:
 
     def _variables(self, template: str, line: int, indent: int) -> dict[str, tuple[int, int]]:
         """Names a template uses, at their places in the file; a syntax error is reported."""
-        from attar.recipe.expressions import check_template, template_variables
+        from attar.recipe.expressions import check_template, template_attributes, template_variables
 
         if "{{" not in template and "{%" not in template and "{#" not in template:
             return {}
@@ -282,6 +284,8 @@ class _Loading:
                 "`{{ … }}` and `{% … %}` are Jinja; {% raw %}…{% endraw %} keeps braces as text",
             )
             return {}
+        for name, (at, column) in template_attributes(template, "params").items():
+            self._params.setdefault(name, (line + at - 1, column + indent))
         return {n: (line + at - 1, column + indent) for n, (at, column) in template_variables(template).items()}
 
 

@@ -208,4 +208,5 @@ def _step(
         file=part.document.file,
         path=path,
         rewrites=rewrites,
+        params=part.params,
     )
