@@ -8,6 +8,8 @@ from typing import Any
 from attar.api import ConfigProblem, RowError
 from attar.api.expressions import ExpressionError, compile_expression, expression_variables
 
+from ._expr_fast import compile_fast
+
 
 class Expression:
     """One sandboxed expression over a row's columns. Pickles as its text."""
@@ -28,7 +30,7 @@ class Expression:
             ExpressionError: an undefined name, or an operation that fails on these values.
         """
         if self._run is None:
-            self._run = compile_expression(self.text)
+            self._run = _compile(self.text)
         return self._run(row)
 
     def of_row(self, row: Mapping[str, Any]) -> Any:
@@ -57,3 +59,18 @@ class Expression:
             yield ConfigProblem(
                 field, str(error), "expressions are Jinja without braces: text | length > 20 and lang == 'hi'", "E520"
             )
+
+
+def _compile(text: str) -> Callable[[Mapping[str, Any]], Any]:
+    slow = compile_expression(text)
+    fast = compile_fast(text)
+    if fast is None:
+        return slow
+
+    def run(row: Mapping[str, Any]) -> Any:
+        try:
+            return fast(row)
+        except Exception:
+            return slow(row)  # the same fault, told as the sandbox tells it
+
+    return run
