@@ -25,6 +25,11 @@ class Row(Mapping[str, Any]):
         self.attempt = attempt
         self._columns = columns
 
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """All columns at once; to be read, not changed."""
+        return self._columns
+
     def __getitem__(self, name: str) -> Any:
         return self._columns[name]
 

@@ -92,7 +92,7 @@ class BatchGraph(PipelineStep):  # type: ignore[misc]
 
     def run(self, data: Iterator[EnteringBatch], rank: int = 0, world_size: int = 1) -> Iterator[None]:
         job = self.job
-        files = RankFiles(job, rank)
+        files = RankFiles(job, rank, job.slice(rank, world_size)[0])
         facts = Facts(job.plan.seed, job.plan.params, None, None, job.tables, job.scratch)
         stopping = stop_check(job, None)
         for entering in data:
@@ -120,7 +120,7 @@ class BatchGraph(PipelineStep):  # type: ignore[misc]
                 outcomes.append(
                     (i, OutcomeRow("dead", part.ids[i], first.name, why.code, why.detail, 1, (), b"{}", None))
                 )
-                files.ledger.reason(first.name, "dead", why.code, part.ids[i], why.detail, files.done + i)
+                files.ledger.reason(first.name, "dead", why.code, part.ids[i], why.detail, files.order + i)
             if entering.bad:
                 part = part.take([i for i in range(total) if i not in entering.bad])
             count(first.name, "accepted", len(part.ids))
@@ -137,7 +137,7 @@ class BatchGraph(PipelineStep):  # type: ignore[misc]
             for outcome in ended:
                 at = ordinal_of[outcome.id]
                 count(name, outcome.kind, 1)
-                files.ledger.reason(name, outcome.kind, outcome.code, outcome.id, outcome.detail, files.done + at)
+                files.ledger.reason(name, outcome.kind, outcome.code, outcome.id, outcome.detail, files.order + at)
                 outcomes.append((at, outcome))
             env[name] = left
         for tap in job.stage.taps:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from attar.store.journal import Journal
 
 FIRST_TRY = Retry()
+NO_PROMPT: tuple[None, Mapping[str, Any]] = (None, {})
 
 
 class Facts(NamedTuple):
@@ -84,7 +85,7 @@ class StepContext:
         out: Path | None = None,
     ) -> None:
         self._facts = facts
-        self._last_prompt: tuple[str | None, Mapping[str, Any]] = (None, {})
+        self._last_prompt: tuple[str | None, Mapping[str, Any]] = NO_PROMPT
         self._out = out
         self._rng: Random | None = None
         self._side = side or {}
@@ -132,14 +133,14 @@ class StepContext:
 
     def messages(self, prompt: PromptRef, row: Row, **extra: Any) -> list[Message]:
         text = _choose(prompt, prompt.texts, row)
-        variables = {**row, "retry": self.retry, "params": self._facts.params, **extra}
+        variables = {**row.columns, "retry": self.retry, "params": self._facts.params, **extra}
         try:
             messages: list[Message] = [
                 {"role": part.role, "content": render(part.text, variables)} for part in text.parts
             ]
         except Exception as error:
             raise RowError("prompt", f"{text.file}: {error}") from error
-        self._last_prompt = (text.rehearse, {**variables, "extra": extra})
+        self._last_prompt = (text.rehearse, {**variables, "extra": extra}) if text.rehearse else NO_PROMPT
         return messages
 
     def schema(self, ref: SchemaRef | None, row: Row) -> Mapping[str, Any] | None:

@@ -34,11 +34,29 @@ def run(plan: Plan, options: RunOptions, on_event: OnEvent = lambda event: None)
 
     prepared = prepare(plan, options)
     workspace = prepared.workspace
+    on_event = telling_plugins(on_event)
     with OwnerLock(workspace.lock_path):
         if options.fresh:
             workspace.set_aside()
         workspace.clean_leftovers()
         return _Run(prepared, options, on_event).go()
+
+
+def telling_plugins(on_event: OnEvent) -> OnEvent:
+    """Hands every event to the plugins' `attar_event`, too; one that raises is told of no more, and named once."""
+    from attar.registry import Registry
+
+    registry = Registry.load()
+
+    def tell(event: Mapping[str, Any]) -> None:
+        on_event(event)
+        for plugin in registry.send_event(event):
+            text = (
+                f"plugin {plugin.name!r} ({plugin.distribution}) failed on an event and is told no more: {plugin.error}"
+            )
+            on_event({"type": "notice", "text": text})
+
+    return tell
 
 
 @dataclass(slots=True)

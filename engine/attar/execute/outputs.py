@@ -156,13 +156,21 @@ def summarise(prepared: Prepared, records: Sequence[Mapping[str, Any]], outputs:
     return {
         "rehearsal": prepared.rehearsal,
         "ledger": counts,
-        "reasons": counted["reasons"],
+        "reasons": {step: _shown_reasons(codes) for step, codes in counted["reasons"].items()},
         "usage": {step: _priced(prepared, step, used) for step, used in usage.items()},
         "outputs": dict(outputs),
         "shortfalls": shortfalls,
         "backends": prepared.backends(),
         "unbalanced": ledger.check(),
         "short": _short(counts, outputs, shortfalls),
+    }
+
+
+def _shown_reasons(codes: Mapping[str, Any]) -> dict[str, Any]:
+    """Reasons without the row numbers that merging ledgers needs."""
+    return {
+        code: {**reason, "examples": [{"id": e["id"], "detail": e["detail"]} for e in reason["examples"]]}
+        for code, reason in codes.items()
     }
 
 

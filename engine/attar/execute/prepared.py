@@ -101,13 +101,21 @@ def prepare(plan: Plan, options: RunOptions) -> Prepared:
         AttarError: a model has no backend that can serve it here.
     """
     from attar.models import resolve
-    from attar.plan import restamp
+    from attar.plan.fingerprint import restamp
+    from attar.registry import Registry
     from attar.store.workspace import Workspace
 
     used = {model for step in plan.steps.values() for model in step.models}
-    served = dict(resolve(plan.models, used, options.backend, os.environ))
+    registry = Registry.load()
+    backends = {name: import_path(registry.backend(name)) for name in registry.backends()}
+    served = dict(resolve(plan.models, used, options.backend, os.environ, backends=backends))
     if options.in_flight is not None:
         for name, model in served.items():
             served[name] = replace(model, spec=model.spec.model_copy(update={"in_flight": options.in_flight}))
     salt = {name: "rehearsal" if model.kind == "rehearsal" else "real" for name, model in served.items()}
     return Prepared(restamp(plan, salt), served, Workspace(options.runs, plan.recipe))
+
+
+def import_path(found: type) -> str:
+    """`module:name` of a class, as worker processes import it."""
+    return f"{found.__module__}:{found.__qualname__}"

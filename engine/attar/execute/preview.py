@@ -18,9 +18,10 @@ from attar.execute.job import StageJob
 from attar.execute.options import OnEvent, RunOptions
 from attar.execute.outputs import summarise
 from attar.execute.prepared import prepare
+from attar.execute.ranks import Notices
 from attar.execute.running import StageRunner
 from attar.execute.stage import ReadRows, RowGraph, WriteShard
-from attar.models import Call, Meter, ModelClient
+from attar.models import Call, Meter, ModelClient, ServedModel
 from attar.plan.types import Plan, Stage
 from attar.store.journal import Journal
 
@@ -113,8 +114,10 @@ class _ListeningGraph(RowGraph):
         super().__init__(job)
         self.on_exchange = on_exchange
 
-    async def open_client(self, served: Mapping[str, Any], journal: Journal, meter: Meter) -> ModelClient:
-        client = _ListeningClient(served, journal, meter)
+    async def open_client(
+        self, served: Mapping[str, ServedModel], journal: Journal, meter: Meter, notice: Notices
+    ) -> ModelClient:
+        client = _ListeningClient(served, journal, meter, notice=notice)
         client.on_exchange = self.on_exchange
         await client.__aenter__()
         return client

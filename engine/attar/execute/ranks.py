@@ -25,9 +25,9 @@ OUTCOMES = ("rejected", "review", "dead")
 
 
 class RankFiles:
-    """Writes the results of one rank, in order."""
+    """Writes the results of one rank, in order. `first` is the number of the rank's first input row in the stage."""
 
-    def __init__(self, job: StageJob, rank: int) -> None:
+    def __init__(self, job: StageJob, rank: int, first: int = 0) -> None:
         self._job = job
         self._rank = rank
         self._folder = job.folder / "ranks"
@@ -39,7 +39,13 @@ class RankFiles:
         self._outcomes: dict[str, OutcomeWriter] = {}
         self.ledger = Ledger()
         self.done = 0
+        self._first = first
         self._progress_at = 0.0
+
+    @property
+    def order(self) -> int:
+        """Number of the next input row within the stage: examples are chosen by it, whatever the shards."""
+        return self._first + self.done
 
     def write(self, results: Sequence[RowResult]) -> None:
         """Adds results, in input order. Rows that do not fit their declared types become dead letters here."""
@@ -53,7 +59,7 @@ class RankFiles:
             for step, field, n in result.counts:
                 count(step, field, n)
             for step, kind, code, row_id, detail in result.reasons:
-                self.ledger.reason(step, kind, code, row_id, detail, self.done + position)
+                self.ledger.reason(step, kind, code, row_id, detail, self.order + position)
         for tap, rows in taps.items():
             if rows:
                 outcomes += self._write_tap(tap, rows)
@@ -72,7 +78,7 @@ class RankFiles:
                 position, emitted = rows[i]
                 self.ledger.count(tap, "accepted", -1)
                 self.ledger.count(tap, "dead", 1)
-                self.ledger.reason(tap, "dead", "schema", emitted.id, why, self.done + position)
+                self.ledger.reason(tap, "dead", "schema", emitted.id, why, self.order + position)
                 misfits.append(
                     (
                         position,
@@ -130,6 +136,18 @@ class RankFiles:
         temporary = path.with_suffix(".tmp")
         temporary.write_bytes(orjson.dumps(note))
         temporary.replace(path)
+
+
+class Notices:
+    """Leaves sentences for the user where the driver's watcher finds them."""
+
+    def __init__(self, folder: Path, rank: int) -> None:
+        self._path = folder / "progress" / f"{rank_name(rank)}.notices"
+
+    def __call__(self, text: str) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(text.replace("\n", " ") + "\n")
 
 
 def rank_name(rank: int) -> str:

@@ -183,8 +183,15 @@ class Watcher:
         self._on_event = on_event
         self._began = time.monotonic()
         self._samples: list[tuple[float, int, int]] = []
+        self._told: set[str] = set()
 
     def look(self) -> None:
+        """Tells what is new since the last look."""
+        for path in sorted(self._folder.glob("*.notices")):
+            for text in path.read_text(encoding="utf-8").splitlines():
+                if text not in self._told:  # every worker may notice the same
+                    self._told.add(text)
+                    self._on_event({"type": "notice", "text": text})
         steps: dict[str, dict[str, int]] = {}
         usage: dict[str, dict[str, Any]] = {}
         done = 0

@@ -17,7 +17,7 @@ from attar.execute.context import Facts, StepContext
 from attar.execute.job import StageJob
 from attar.execute.process import enter_worker, new_event_loop, stop_check
 from attar.execute.program import compile_stage
-from attar.execute.ranks import RankFiles
+from attar.execute.ranks import Notices, RankFiles
 from attar.execute.walk import RowResult, Walker
 from attar.execute.window import Window, Work
 from attar.identity import row_id
@@ -93,11 +93,11 @@ class RowGraph(PipelineStep):  # type: ignore[misc]
         served = {name: share(model, job.workers) for name, model in job.served.items()}
         runner = asyncio.Runner(loop_factory=new_event_loop)
         try:
-            client = runner.run(self.open_client(served, journal, meter))
+            client = runner.run(self.open_client(served, journal, meter, Notices(job.folder, rank)))
             facts = Facts(job.plan.seed, job.plan.params, client, journal, job.tables, job.scratch)
             walker = Walker(program, facts)
             size = max(LEAST_WINDOW, 2 * sum(model.spec.in_flight for model in served.values()))
-            window = Window(_works(walker, data), size, stop_check(job, client))
+            window = Window(_works(walker, data), size, stop_check(job, client), runner.get_loop())
             try:
                 while (results := runner.run(window.next_chunk(CHUNK))) is not None:
                     yield Chunk(results, meter.snapshot())
@@ -109,9 +109,11 @@ class RowGraph(PipelineStep):  # type: ignore[misc]
             runner.close()
             journal.close()
 
-    async def open_client(self, served: Mapping[str, Any], journal: Journal, meter: Meter) -> ModelClient:
+    async def open_client(
+        self, served: Mapping[str, ServedModel], journal: Journal, meter: Meter, notice: Notices
+    ) -> ModelClient:
         """The client that the rows of this rank ask; a preview listens to it."""
-        client = ModelClient(served, journal, meter)
+        client = ModelClient(served, journal, meter, notice=notice)
         await client.__aenter__()
         return client
 
@@ -155,7 +157,7 @@ class WriteShard(PipelineStep):  # type: ignore[misc]
         self.job = job
 
     def run(self, data: Iterator[Chunk], rank: int = 0, world_size: int = 1) -> Iterator[None]:
-        files = RankFiles(self.job, rank)
+        files = RankFiles(self.job, rank, self.job.slice(rank, world_size)[0])
         meter: Mapping[str, Any] = {}
         for chunk in data:
             meter = chunk.meter

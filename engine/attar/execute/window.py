@@ -75,9 +75,10 @@ class Window:
         work: yields one coroutine function per row, in input order; read only when there is room.
         size: unfinished rows at most.
         stopping: asked whenever a row finishes; True stops feeding.
+        loop: the event loop that will run it.
     """
 
-    def __init__(self, work: Iterator[Work], size: int, stopping: Stopping) -> None:
+    def __init__(self, work: Iterator[Work], size: int, stopping: Stopping, loop: asyncio.AbstractEventLoop) -> None:
         self._work = work
         self._size = size
         self._stopping = stopping
@@ -88,6 +89,7 @@ class Window:
         self._exhausted = False
         self._failure: BaseException | None = None
         self._wake = asyncio.Event()
+        self._loop = loop
         self._chunk = 1
 
     async def next_chunk(self, chunk: int) -> list[RowResult] | None:
@@ -146,7 +148,7 @@ class Window:
                 return
             ordinal = self._started
             self._started += 1
-            task: asyncio.Task[RowResult] = asyncio.ensure_future(work())
+            task = self._loop.create_task(work())
             self._tasks.add(task)
             task.add_done_callback(partial(self._done, ordinal))
 
