@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -63,6 +63,9 @@ class Derive(RowStep[DeriveConfig]):
             needed.update(dict.fromkeys(sorted(expression.variables() - made), "any"))
             made.add(name)
         return needed
+
+    def overwrites(self, incoming: Columns) -> Sequence[str]:
+        return [name for name in self._made if name in incoming]
 
     def writes(self, incoming: Columns) -> Columns:
         self._incoming = dict(incoming)

@@ -96,6 +96,9 @@ def test_when_is_checked(tmp_path: Path) -> None:
     assert said(tmp_path, "steps:\n" + steps % '"txet == 1"' + OUT) == [
         ("E501", 3, "no column 'txet' arrives at step 'z'")
     ]
+    assert said(tmp_path, "steps:\n" + steps % '"text == params.x"' + OUT) == [
+        ("E520", 3, "`when` reads columns, not `params`")
+    ]
 
 
 PROMPT = """
@@ -160,3 +163,18 @@ def test_a_column_called_id_and_a_source_without_columns(tmp_path: Path) -> None
     steps = "  a: {use: t.read}\n  z: {use: t.map, from: a, with: {adds: {id: string}}}\n"
     assert [c for c, _, _ in said(tmp_path, "steps:\n" + steps + OUT)] == ["E504"]
     assert [c for c, _, _ in said(tmp_path, "steps:\n  z: {use: t.read, with: {columns: {}}}\n" + OUT)] == ["E505"]
+
+
+def test_a_column_overwritten_on_one_branch_cannot_be_joined_silently(tmp_path: Path) -> None:
+    from attar.plan import check
+
+    (tmp_path / "rows.jsonl").write_text('{"text": "x"}\n')
+    file = tmp_path / "recipe.yaml"
+    file.write_text(
+        "attar: 1\nname: x\nsteps:\n  a: {use: std.read, with: {path: rows.jsonl}}\n"
+        "  b: {use: std.derive, from: a, with: {columns: {text: text | upper}, replace: true}}\n"
+        "  c: {use: std.derive, from: a, with: {columns: {n: text | words}}}\n"
+        "  z: {use: std.filter, from: [b, c], with: {where: n > 1}}\n" + OUT
+    )
+    _, found = check(file)
+    assert [(d.code, d.message) for d in found] == [("E502", "column 'text' is written twice: by 'b' and by 'a'")]

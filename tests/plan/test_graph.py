@@ -142,3 +142,15 @@ def test_all_faults_at_once_in_order_of_lines(tmp_path: Path) -> None:
         ("E301", 7),
         ("E401", 9),
     ]
+
+
+def test_a_param_that_nothing_reads_is_a_warning(tmp_path: Path) -> None:
+    body = (
+        "params:\n  n: {type: int, default: 1}\n  tone: {type: string, default: warm}\n"
+        "  spare: {type: int, default: 1}\n"
+        'models: {m: {model: x}}\nsteps:\n  a: {use: t.read, with: {threads: "${params.n}"}}\n'
+        "  b: {use: t.gen, from: a, model: m, prompt: p.md}\n" + OUT
+    )
+    plan, found = planned(tmp_path, body, p_md="# user\n{{ text }} {{ params.tone }}\n")
+    assert plan is not None
+    assert [(d.code, d.message) for d in found] == [("W230", "nothing reads param 'spare'")]

@@ -103,6 +103,10 @@ class Step(Generic[C]):
         """
         return dict(incoming)
 
+    def overwrites(self, incoming: Columns) -> Sequence[str]:
+        """Columns that arrive and leave under the same name and type, but with new values."""
+        return ()
+
     def check(self, incoming: Columns) -> Iterator[ConfigProblem]:
         """Yields every further mistake that can be found without running."""
         return iter(())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from attar.errors import Diagnostic
 from attar.plan.columns import Flow
@@ -11,12 +12,12 @@ from attar.plan.draft import Draft
 from attar.plan.faults import Faults
 from attar.plan.files import Files
 from attar.plan.graph import connect, edges_of, find_cycles, report_unreachable, topological
-from attar.plan.models import check_models, report_unused
+from attar.plan.models import check_models, report_unused, report_unused_params
 from attar.plan.outputs import Outputs
 from attar.plan.regions import plan_retries, waits
 from attar.plan.stages import Cut, can_batch, cut, in_order
 from attar.plan.types import Plan, PlannedOutput, PlannedStep, Stage
-from attar.recipe.loaded import LoadedRecipe
+from attar.recipe.loaded import LoadedRecipe, YamlPath
 from attar.registry import Registry
 
 
@@ -43,7 +44,7 @@ def build(
     faults = Faults(loaded)
     files = Files(registry)
     check_models(loaded, registry, faults)
-    holes = {one.path for one in told if one.code.startswith("E21") and one.path}
+    holes = _holes(loaded, told)
     drafts = draft_steps(loaded, registry, files, faults, holes)
     outputs = Outputs(loaded, drafts, registry, faults, limit)
     meant = connect(loaded, drafts, faults)
@@ -56,11 +57,12 @@ def build(
     Flow(loaded, drafts, faults).follow(order)
     plan_retries(drafts, order, stage_of, faults)
     planned_outputs = outputs.build()
-    report_unused(loaded, drafts, files, faults)
     if faults.any_error or any(one.severity == "error" for one in told):
         return None, faults.all()
+    report_unused(loaded, drafts, faults)
+    report_unused_params(loaded, drafts, faults)
     final = topological(waits(drafts))
-    plan = _plan(loaded, registry, limit, drafts, final, cut(drafts, final, faults), planned_outputs)
+    plan = _plan(loaded, registry, limit, drafts, final, stage_of, planned_outputs)
     if fingerprints:
         from attar.plan.fingerprint import own_part, stamp
 
@@ -69,6 +71,22 @@ def build(
         plan.plugins = {name: {**facts, "digest": registry.digest(name)} for name, facts in plan.plugins.items()}
         stamp(plan)
     return plan, faults.all()
+
+
+def _holes(loaded: LoadedRecipe, told: Sequence[Diagnostic]) -> set[YamlPath]:
+    """Paths of values (or of whole steps) that could not be filled in, because of a fault in a param."""
+    found = {one.path for one in told if one.code.startswith("E21") and one.path}
+    if found:
+        found |= {s.path for s in loaded.steps.values() if _has_hole(s.with_) or _has_hole(s.refs)}
+    return found
+
+
+def _has_hole(value: Any) -> bool:
+    if isinstance(value, str):
+        return "${params." in value
+    if isinstance(value, Mapping):
+        return any(_has_hole(item) for item in value.values())
+    return isinstance(value, list) and any(_has_hole(item) for item in value)
 
 
 def _plan(

@@ -137,7 +137,9 @@ class Flow:
             )
         draft.columns = columns
         before = self._origin[draft.name]
-        rewritten = draft.step.rewrites if draft.step is not None else frozenset()
+        step = draft.step
+        assert step is not None
+        rewritten = {*step.rewrites, *step.overwrites(incoming)}
         fresh = draft.kind in ("source", "merge")
         self._origin[draft.name] = {
             name: before[name]
@@ -252,7 +254,10 @@ class Flow:
             )
             return []
         for name in names:
-            if name not in incoming and name not in ALWAYS:
+            if name == "params":
+                help = "write ${params.name}: it is filled in before the expression is read"
+                self._faults.step(draft.loaded, ("when",), "E520", "`when` reads columns, not `params`", help)
+            elif name not in incoming:
                 span = self._faults.word(draft.loaded, ("when",), draft.loaded.when, name)
                 self._no_column(draft, name, span, (*draft.loaded.path, "when"), incoming)
         return names

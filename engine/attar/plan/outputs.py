@@ -126,6 +126,8 @@ class Outputs:
         value = spec.min_rows
         if value is None:
             return None
+        if isinstance(value, str) and "${params." in value:
+            return None  # the param is at fault, and told
         if isinstance(value, str) and not re.fullmatch(r"\d+", value):
             self._fault(name, ("min_rows",), "E202", f"min_rows: expected a whole number, found {value!r}")
             return None
