@@ -271,11 +271,20 @@ class _Loading:
 
     def _variables(self, template: str, line: int, indent: int) -> dict[str, tuple[int, int]]:
         """Names a template uses, at their places in the file; a syntax error is reported."""
-        from attar.recipe.expressions import check_template, template_attributes, template_variables
+        from attar.recipe.expressions import (
+            ExpressionError,
+            Fault,
+            check_template,
+            template_attributes,
+            template_variables,
+        )
 
         if "{{" not in template and "{%" not in template and "{#" not in template:
             return {}
-        if fault := check_template(template):
+        try:
+            names = template_variables(template)  # reads all of it: what check_template would find fails here too
+        except ExpressionError:
+            fault = check_template(template) or Fault("this is no Jinja template", 1, 1)
             self._say(
                 "E531",
                 fault.message,
@@ -286,7 +295,7 @@ class _Loading:
             return {}
         for name, (at, column) in template_attributes(template, "params").items():
             self._params.setdefault(name, (line + at - 1, column + indent))
-        return {n: (line + at - 1, column + indent) for n, (at, column) in template_variables(template).items()}
+        return {n: (line + at - 1, column + indent) for n, (at, column) in names.items()}
 
 
 def _content_place(document: Document) -> tuple[int, int]:
