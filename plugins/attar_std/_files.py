@@ -165,9 +165,10 @@ def _expand_local(path: str) -> Iterator[tuple[str, str, str]]:
 
 def _shown(folder: Path) -> str:
     try:
-        return f"./{folder.relative_to(Path.cwd())}"
+        inside = folder.relative_to(Path.cwd())
     except ValueError:
         return str(folder)
+    return "the working directory" if inside == Path() else f"./{inside}"
 
 
 def _missing(path: str, place: Path) -> ConfigProblem:

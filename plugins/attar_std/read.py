@@ -79,7 +79,9 @@ class Read(BatchSource[ReadConfig]):
     # what is checked and known before a row is read
 
     def inputs(self) -> Sequence[str]:
-        return [file.url for file in self._files()]
+        remote = [path for path in self._paths() if is_remote(path)]  # by their URL alone: validate fetches nothing
+        local = [path for path in self._paths() if not is_remote(path)]
+        return [*(file.url for file in (find_files(local, self.config.format) if local else ())), *remote]
 
     def writes(self, incoming: Columns) -> Columns:
         return {column.name: column.kind.text() for column in self._open()[1]}
@@ -177,7 +179,8 @@ class Read(BatchSource[ReadConfig]):
             for name, source in sources.items():
                 present = self._names(files[0])
                 if present and source not in present and not kinds[name].nullable:
-                    raise self._unknown(("columns", name), source, present)
+                    field = ("map", name) if name in self.config.map else ("columns", name)
+                    raise self._unknown(field, source, present)
         return [Column(name, sources[name], kind) for name, kind in kinds.items()]
 
     def _names(self, file: DataFile) -> Sequence[str]:
@@ -350,11 +353,7 @@ class Read(BatchSource[ReadConfig]):
             base += count if count is not None else read
 
     def _fit(self, file: DataFile, columns: Sequence[Column]) -> Fit:
-        texts = file.format in ("csv", "tsv")
-        if texts:
-            missing = set(csv_header(file, self._options()))
-            columns = [c for c in columns if c.source in missing] + [c for c in columns if c.source not in missing]
-        return Fit(columns, self.config.columns is None, texts)
+        return Fit(columns, self.config.columns is None, file.format in ("csv", "tsv"))
 
     def _slice(self, file: DataFile, mark: Mark, begin: int, end: int | None) -> Iterator[tuple[int, list[Any]]]:
         """Records begin ≤ i < end of one file, as (number of the first, records)."""

@@ -366,7 +366,7 @@ def test_remote_files_through_fsspec(tmp_path: Path) -> None:
     finally:
         fs.rm("/attar-test", recursive=True)
     offline = reader("s3://bucket/x.jsonl", columns={"t": "string"})  # validate fetches nothing
-    assert offline.writes({}) == {"t": "string"}
+    assert offline.writes({}) == {"t": "string"} and offline.inputs() == ["s3://bucket/x.jsonl"]
 
 
 def test_pickles_and_reads_the_same(tmp_path: Path) -> None:
