@@ -10,7 +10,7 @@ from pydantic import Field
 
 from attar.api import BatchSource, Columns, Config, ConfigProblem, Context, Key, ParsedType, RecipePath, Reject
 
-from ._files import DataFile, find_files, is_remote
+from ._files import DataFile, filesystem, find_files, is_remote
 from ._fit import Column, Fit, infer_text
 from ._index import Index, build, load
 from ._parquet import batches as parquet_batches
@@ -79,9 +79,12 @@ class Read(BatchSource[ReadConfig]):
     # what is checked and known before a row is read
 
     def inputs(self) -> Sequence[str]:
-        remote = [path for path in self._paths() if is_remote(path)]  # by their URL alone: validate fetches nothing
-        local = [path for path in self._paths() if not is_remote(path)]
-        return [*(file.url for file in (find_files(local, self.config.format) if local else ())), *remote]
+        try:
+            return [file.url for file in self._files()]
+        except ConfigProblem:
+            if self.config.columns is None or not any(map(is_remote, self._paths())):
+                raise
+            return self._paths()  # a place that cannot be listed now: a recipe can be checked without the network
 
     def writes(self, incoming: Columns) -> Columns:
         return {column.name: column.kind.text() for column in self._open()[1]}
@@ -100,6 +103,8 @@ class Read(BatchSource[ReadConfig]):
             except LookupError:
                 raise ConfigProblem(("encoding",), f"unknown encoding {self.config.encoding!r}", "try utf-8") from None
             if self.config.columns is not None and all(map(is_remote, self._paths())):
+                for path in self._paths():
+                    filesystem(path)
                 declared = self._declared(None)  # nothing has to be fetched to check the recipe
                 return [], declared
             files = self._files()

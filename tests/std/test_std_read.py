@@ -365,8 +365,20 @@ def test_remote_files_through_fsspec(tmp_path: Path) -> None:
             reader("memory://attar-nothing").writes({})
     finally:
         fs.rm("/attar-test", recursive=True)
-    offline = reader("s3://bucket/x.jsonl", columns={"t": "string"})  # validate fetches nothing
-    assert offline.writes({}) == {"t": "string"} and offline.inputs() == ["s3://bucket/x.jsonl"]
+    offline = reader("memory://nowhere/x.jsonl", columns={"t": "string"})  # validate fetches nothing
+    assert offline.writes({}) == {"t": "string"} and offline.inputs() == ["memory://nowhere/x.jsonl"]
+
+
+def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    import fsspec
+
+    def missing(url: str) -> Any:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
+    with pytest.raises(ConfigProblem, match="s3://") as caught:
+        reader("s3://bucket/x.jsonl", columns={"t": "string"}).writes({})
+    assert "attar[s3]" in caught.value.help
 
 
 def test_pickles_and_reads_the_same(tmp_path: Path) -> None:
