@@ -178,3 +178,21 @@ def test_a_column_overwritten_on_one_branch_cannot_be_joined_silently(tmp_path: 
     )
     _, found = check(file)
     assert [(d.code, d.message) for d in found] == [("E502", "column 'text' is written twice: by 'b' and by 'a'")]
+
+
+def test_a_field_that_a_struct_has_not(tmp_path: Path) -> None:
+    body = (
+        MODELS + "steps:\n  a: {use: t.read}\n  j: {use: t.score, from: a, model: m}\n"
+        "  z: {use: t.gen, from: j, model: m, prompt: p.md, when: j.outcom == 'pass'}\n" + OUT
+    )
+    prompt = """
+        # user
+        {{ text }} {{ j.scores.qualty }} {{ j.scores.quality }} {{ j.get('x') }} {{ j['outcome'] }} "j.nothing"
+        {% if j.cod == 'j.other' %}x{% endif %} {{ text.upper() }}
+    """
+    _, found = planned(tmp_path, body, p_md=prompt)
+    assert [(d.message, d.help, d.span.line, d.span.column) for d in found if d.span] == [
+        ("'j' has no field 'outcom'", "did you mean 'outcome'?", 7, 60),
+        ("'j.scores' has no field 'qualty'", "did you mean 'quality'?", 2, 24),
+        ("'j' has no field 'cod'", "did you mean 'code'?", 3, 9),
+    ]

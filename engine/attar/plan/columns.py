@@ -9,6 +9,7 @@ from attar.api import Columns, ConfigProblem, MergeStep, ParsedType, nullable, p
 from attar.errors import Diagnostic, Span
 from attar.plan.draft import Draft
 from attar.plan.faults import Faults
+from attar.plan.templates import param_faults, struct_faults
 from attar.recipe.loaded import LoadedRecipe, YamlPath
 from attar.registry import nearest, suggest
 
@@ -236,11 +237,13 @@ class Flow:
                 if name not in known and name not in text.variables:
                     span = self._faults.span(draft.loaded, path)
                     self._no_column(draft, name, span, (*draft.loaded.path, *path), incoming)
-            for name, line, column in param_uses(text):
-                if name not in self._loaded.params:
-                    span = Span(text.file, line, column, column + len(name))
-                    help = suggest(name, self._loaded.params, "params") or "declare it under `params:`"
-                    self._faults.add(Diagnostic("E508", f"no parameter {name!r} in this recipe", span, help))
+            faults = list(param_faults(text, self._loaded.params))
+            for part in text.parts:
+                inside = struct_faults(part.text, incoming, text.variables)
+                faults += [fault._replace(line=part.line + fault.line - 1) for fault in inside]
+            for one in faults:
+                span = Span(text.file, one.line, one.column, one.column + len(one.field))
+                self._faults.add(Diagnostic("E508", one.message, span, one.help, (*draft.loaded.path, *path)))
 
     def _check_when(self, draft: Draft, incoming: Columns) -> list[str]:
         if draft.loaded.when is None:
@@ -260,6 +263,9 @@ class Flow:
             elif name not in incoming:
                 span = self._faults.word(draft.loaded, ("when",), draft.loaded.when, name)
                 self._no_column(draft, name, span, (*draft.loaded.path, "when"), incoming)
+        for one in struct_faults(draft.loaded.when, incoming, dict.fromkeys(names)):
+            span = self._faults.word(draft.loaded, ("when",), draft.loaded.when, one.field)
+            self._faults.add(Diagnostic("E508", one.message, span, one.help, (*draft.loaded.path, "when")))
         return names
 
     # -- faults ------------------------------------------------------------------------------------------------
@@ -325,20 +331,6 @@ def _search(value: Any, matches: Any, path: YamlPath = ()) -> YamlPath | None:
         if found is not None:
             return found
     return None
-
-
-def param_uses(text: Any) -> list[tuple[str, int, int]]:
-    """`params.name` in a prompt's templates: name, line, column."""
-    import re
-
-    if "params" not in text.variables:
-        return []
-    found = []
-    for part in text.parts:
-        for number, line in enumerate(part.text.splitlines()):
-            uses = re.finditer(r"\bparams\.([A-Za-z_]\w*)", line)
-            found += [(match[1], part.line + number, match.start(1) + 1) for match in uses]
-    return found
 
 
 def fits(found: str, wanted: str) -> bool:

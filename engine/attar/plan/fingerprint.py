@@ -68,25 +68,24 @@ _NOT_PLUGINS = frozenset({"attar", "builtins", "typing", "abc"})
 def stamp(plan: Plan, salt: Mapping[str, str] | None = None) -> None:
     """Sets every fingerprint and the plan's digest from the steps' own parts."""
     salt = salt or {}
-    judges = [step for step in plan.steps.values() if step.retry_region]
+    judges_of: dict[str, list[tuple[str, frozenset[str]]]] = {}
+    for judge in plan.steps.values():
+        region = frozenset(judge.retry_region)
+        for name in judge.retry_region:
+            judges_of.setdefault(name, []).append((judge.name, region))
     done: dict[str, str] = {}
 
     def seen(read: str, reader: PlannedStep) -> list[str]:
         """What a reader sees of a step: its fingerprint, and those of judges that may send its rows back first."""
-        loops = [j.name for j in judges if read in j.retry_region and reader.name not in j.retry_region]
-        return [fingerprint(read), *(fingerprint(name) for name in loops)]
+        loops = [judge for judge, region in judges_of.get(read, ()) if reader.name not in region]
+        return [done[read], *(done[name] for name in loops)]
 
-    def fingerprint(name: str) -> str:
-        if name not in done:
-            step = plan.steps[name]
-            salted = sorted((model, salt[model]) for model in step.models if model in salt)
-            before = [seen(read, step) for read in step.inputs]
-            sides = [[field, seen(read, step)] for field, read in sorted(step.side.items())]
-            done[name] = H("step", plan.own.get(name, ""), salted, before, sides)
-        return done[name]
-
-    for name in plan.order:
-        plan.steps[name].fingerprint = fingerprint(name)
+    for name in plan.order:  # judges that may send back what a step reads stand before it
+        step = plan.steps[name]
+        salted = sorted((model, salt[model]) for model in step.models if model in salt)
+        before = [seen(read, step) for read in step.inputs]
+        sides = [[field, seen(read, step)] for field, read in sorted(step.side.items())]
+        done[name] = step.fingerprint = H("step", plan.own.get(name, ""), salted, before, sides)
     for stage in plan.stages:
         stage.fingerprint = _of_stage(plan, stage)
     plan.digest = _of_plan(plan)

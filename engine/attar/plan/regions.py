@@ -30,21 +30,34 @@ def plan_retries(
         target = _target(draft, policy.retry, drafts, inputs, stage_of, faults)
         if target is None:
             continue
-        before = ancestors(name, inputs) | {name}
-        region = [n for n in order if n in before and (n == target or target in ancestors(n, inputs))]
+        region = _between(target, name, inputs, order)
         draft.region = tuple(region)
         _check_can_change(draft, region, drafts, faults)
     _check_overlaps(drafts, order, faults)
 
 
+def _between(target: str, judge: str, inputs: Mapping[str, Sequence[str]], order: Sequence[str]) -> list[str]:
+    """All steps on a way from target to judge, both included, in order."""
+    before = ancestors(judge, inputs) | {judge}
+    behind = {target}
+    for name in order:
+        if not behind.isdisjoint(inputs[name]):
+            behind.add(name)
+    return [name for name in order if name in before and name in behind]
+
+
 def waits(drafts: Mapping[str, Draft]) -> dict[str, tuple[str, ...]]:
     """Step → what must be settled before it runs: what it reads, and the judges that may still send that back."""
-    judges = [draft for draft in drafts.values() if draft.region]
+    judges_of: dict[str, list[tuple[str, frozenset[str]]]] = {}
+    for draft in drafts.values():
+        region = frozenset(draft.region)
+        for name in draft.region:
+            judges_of.setdefault(name, []).append((draft.name, region))
     found = {}
     for name, draft in drafts.items():
         before = [*draft.inputs, *(side for side in draft.side.values() if side in drafts)]
         for read in draft.inputs:
-            before += [judge.name for judge in judges if read in judge.region and name not in judge.region]
+            before += [judge for judge, region in judges_of.get(read, ()) if name not in region]
         found[name] = tuple(dict.fromkeys(before))
     return found
 
@@ -168,9 +181,10 @@ def _check_overlaps(drafts: Mapping[str, Draft], order: Sequence[str], faults: F
 
     judges = [drafts[name] for name in order if drafts[name].region]
     tangled = False
+    regions = {judge.name: frozenset(judge.region) for judge in judges}
     for first, second in combinations(judges, 2):
-        one, two = set(first.region), set(second.region)
-        if one & two and not one <= two and not two <= one:
+        one, two = regions[first.name], regions[second.name]
+        if not one.isdisjoint(two) and not one <= two and not two <= one:
             tangled = True
             shared = ", ".join(name for name in order if name in one & two)
             faults.step(

@@ -24,9 +24,16 @@ class Cut:
 
     def waits_for(self, other: Cut) -> bool:
         """Whether this stage is `other` or needs it, directly or not."""
-        if self is other:
-            return True
-        return any(before.waits_for(other) for before in self.needs)
+        waiting, seen = [self], {id(self)}
+        while waiting:
+            stage = waiting.pop()
+            if stage is other:
+                return True
+            for before in stage.needs:
+                if id(before) not in seen:
+                    seen.add(id(before))
+                    waiting.append(before)
+        return False
 
     def need(self, others: Iterable[Cut]) -> None:
         for other in others:
