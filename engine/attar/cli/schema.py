@@ -20,23 +20,15 @@ import click
 )
 def command(check: bool, folder: Path) -> int:
     """Write the JSON Schemas of the recipe language and of the installed steps."""
-    from attar.plan import schemas
+    from attar.plan.json_schemas import stale, write
 
-    stale = []
-    files = schemas()
-    for name, text in files.items():
-        path = folder / name
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            continue
-        stale.append(name)
-        if not check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    if check and stale:
-        print(f"out of date in {folder}: {', '.join(stale)}; write them with: attar schema", file=sys.stderr)
-        return 1
     if check:
-        print(f"{len(files)} schemas in {folder} are up to date")
-    else:
-        print(f"wrote {', '.join(stale)} in {folder}" if stale else f"{len(files)} schemas in {folder} are up to date")
+        old = stale(folder)
+        if old:
+            print(f"out of date in {folder}: {', '.join(old)}; write them with: attar schema", file=sys.stderr)
+            return 1
+        print(f"the schemas in {folder} are up to date")
+        return 0
+    written = write(folder)
+    print(f"wrote {', '.join(written)} in {folder}" if written else f"the schemas in {folder} are up to date")
     return 0
