@@ -342,3 +342,65 @@ def test_a_new_plugin_is_well_formed(here: Path, attar: Attar) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout
+
+
+# -- plan -------------------------------------------------------------------------------------------------------
+
+
+def test_plan_shows_graph_reuse_and_estimate(starter: Path, attar: Attar, recorded: Recorded) -> None:
+    done = attar("plan", starter)
+    assert done.code == 0 and done.err == ""
+    recorded("plan/starter.txt", re.sub(r"model (judge|writer): .*", r"model \1: …", done.out))
+    assert not Path("runs").exists()
+    mermaid = attar("plan", starter, "--mermaid")
+    assert mermaid.out.startswith("flowchart TD\n") and "retry, 3 tries" in mermaid.out
+
+
+def test_plan_says_what_would_be_reused_and_where_a_change_begins(starter: Path, attar: Attar) -> None:
+    before = json.loads(attar("plan", starter, "--json").out)
+    assert [stage["reused"] for stage in before["stages"]] == [False]
+    attar("run", starter)
+    after = json.loads(attar("plan", starter, "--json").out)
+    assert [stage["reused"] for stage in after["stages"]] == [True]
+    assert "stage 1 (rows): reused" in attar("plan", starter).out
+
+    prompt = Path("mine/prompts/answer.md")
+    prompt.write_text(prompt.read_text(encoding="utf-8").replace("plainly", "kindly"), encoding="utf-8")
+    run = json.loads(next(Path("runs/mine").glob("*/manifest.json")).read_text(encoding="utf-8"))["digest"][:12]
+    (stage,) = json.loads(attar("plan", starter, "--json").out)["stages"]
+    assert not stage["reused"] and stage["why"].endswith(f"changed since run {run}: answer")
+
+
+def test_plan_takes_acceptance_from_real_runs_alone(starter: Path, attar: Attar) -> None:
+    attar("run", starter)
+    assert "taken to pass 80%" in attar("plan", starter).out  # a rehearsal says nothing of models
+    (path,) = Path("runs/mine").glob("*/results.json")
+    results = json.loads(path.read_text(encoding="utf-8"))
+    results["rehearsal"] = False
+    results["ledger"]["sound"] |= {"in": 6, "accepted": 3, "dead": 0, "retried": 6}
+    path.write_text(json.dumps(results), encoding="utf-8")
+    done = attar("plan", starter)
+    assert "taken to pass 25%" in done.out and f"those of run {path.parent.name}" in done.out
+
+
+def test_plan_of_models_that_cannot_be_served(starter: Path, attar: Attar) -> None:
+    done = attar("plan", starter, "--backend", "endpoint")
+    assert done.code == 0
+    assert "ATTAR_BASE_URL" in done.out and "depends on the backend" in done.out
+    assert attar("run", starter, "--backend", "endpoint").code == 2
+
+
+# -- schema -----------------------------------------------------------------------------------------------------
+
+
+def test_schema_writes_and_checks(here: Path, attar: Attar) -> None:
+    missing = attar("schema", "--check")
+    assert missing.code == 1 and "recipe.schema.json" in missing.err
+    assert attar("schema").code == 0
+    assert attar("schema", "--check").code == 0
+    file = Path("schemas/recipe.schema.json")
+    schema = json.loads(file.read_text(encoding="utf-8"))
+    assert "steps" in schema["properties"]
+    file.write_text("{}", encoding="utf-8")
+    stale = attar("schema", "--check")
+    assert stale.code == 1 and "recipe.schema.json" in stale.err and file.read_text(encoding="utf-8") == "{}"
