@@ -46,4 +46,4 @@ schemas: $(READY)
 	$(BIN)/attar schema --check
 
 test-real: $(READY)
-	bash tests/real/run.sh
+	sh tests/real/run.sh

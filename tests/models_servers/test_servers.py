@@ -26,7 +26,9 @@ vllm_server = pytest.importorskip("attar.models.vllm_server")
 ServerSpec = vllm_server.ServerSpec
 
 # Plays `vllm serve`: notes its arguments and pids, forks a child as the engine does, answers /health.
-FAKE = """#!{python}
+FAKE = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
 import http.server, json, os, sys
 arguments = sys.argv[1:]
 with open({notes!r}, "a") as file:
