@@ -12,6 +12,7 @@ from datatrove.pipeline.base import PipelineStep
 
 from attar.api import BatchSource, Reject, Row, RowError, RowStep
 from attar.execute.context import Facts, StepContext
+from attar.execute.faults import blamed_on
 from attar.execute.job import StageJob
 from attar.execute.options import Interrupted
 from attar.execute.process import enter_worker, stop_check
@@ -65,10 +66,15 @@ class ReadBatches(PipelineStep):  # type: ignore[misc]
         if first.kind == "source":
             source = first.step
             assert isinstance(source, BatchSource)
-            for keys, batch, bad in source.batches(start, stop, source_context(self.job, first.name)):
+            found = iter(source.batches(start, stop, source_context(self.job, first.name)))
+            while True:
+                with blamed_on(first.name, first.use):
+                    some = next(found, None)
+                if some is None:
+                    return
+                keys, batch, bad = some
                 ids = [row_id(first.name, key) for key in keys]
                 yield EnteringBatch(Part(batch, ids, [[] for _ in ids], [None] * len(ids)), bad)
-            return
         table = StoredTable(self.job.tables[self.job.stage.inputs[0]])
         for stored in table.batch_slice(start, stop):
             part = Part(

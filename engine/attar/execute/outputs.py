@@ -13,6 +13,7 @@ import pyarrow as pa
 from attar import __version__
 from attar.api import Sink
 from attar.execute.context import Facts, StepContext
+from attar.execute.faults import blamed_on
 from attar.execute.options import Interrupted, OnEvent
 from attar.execute.prepared import Prepared
 from attar.execute.process import asked_to_stop
@@ -91,7 +92,8 @@ def publish(prepared: Prepared, on_event: OnEvent) -> dict[str, Any]:
             Facts(plan.seed, plan.params, None, None, {}, prepared.workspace.folder), output.name, out=draft
         )
         assert isinstance(output.sink, Sink)
-        output.sink.write(rows, context)
+        with blamed_on(f"outputs.{output.name}", output.format):
+            output.sink.write(rows, context)
         publish_folder(draft, final)
         published[output.name] = {
             "path": output.name,

@@ -17,6 +17,7 @@ import orjson
 from attar.api import Source
 from attar.execute.batches import BatchGraph, ReadBatches
 from attar.execute.executor import StageExecutor
+from attar.execute.faults import blamed_on
 from attar.execute.job import StageJob
 from attar.execute.options import OnEvent, RunOptions
 from attar.execute.prepared import Prepared
@@ -106,7 +107,8 @@ class StageRunner:
         if first.kind != "source":
             return len(StoredTable(job.tables[job.stage.inputs[0]]))
         assert isinstance(first.step, Source)
-        total = first.step.count(source_context(job, first.name))
+        with blamed_on(first.name, first.use):
+            total = first.step.count(source_context(job, first.name))
         if total is not None and job.limit is not None:
             return min(total, job.limit)
         return total

@@ -6,6 +6,7 @@ The steps keep nothing of a rank on `self`: executors may use one object for sev
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -14,12 +15,13 @@ from datatrove.pipeline.base import PipelineStep
 
 from attar.api import Reject, Source
 from attar.execute.context import Facts, StepContext
+from attar.execute.faults import blamed_on
 from attar.execute.job import StageJob
 from attar.execute.process import enter_worker, new_event_loop, stop_check
 from attar.execute.program import compile_stage
 from attar.execute.ranks import Notices, RankFiles
 from attar.execute.walk import RowResult, Walker
-from attar.execute.window import Window, Work
+from attar.execute.window import DRAIN_SECONDS, Window, Work
 from attar.identity import row_id
 from attar.models import Meter, ModelClient, ServedModel
 from attar.store.journal import Journal
@@ -69,10 +71,18 @@ class ReadRows(PipelineStep):  # type: ignore[misc]
         assert isinstance(source, Source)
         context = source_context(self.job, first.name)
         names = list(first.columns)
-        for ordinal, (key, read) in enumerate(source.rows(start, stop, context), start):
+        records = iter(source.rows(start, stop, context))
+        ordinal = start
+        while True:
+            with blamed_on(first.name, first.use):
+                record = next(records, None)
+            if record is None:
+                return
+            key, read = record
             if not isinstance(read, Reject) and len(read) != len(names):
                 read = {name: read.get(name) for name in names}
             yield Entering(ordinal, row_id(first.name, key), (), None, read)
+            ordinal += 1
 
 
 class RowGraph(PipelineStep):  # type: ignore[misc]
@@ -96,14 +106,13 @@ class RowGraph(PipelineStep):  # type: ignore[misc]
             client = runner.run(self.open_client(served, journal, meter, Notices(job.folder, rank)))
             facts = Facts(job.plan.seed, job.plan.params, client, journal, job.tables, job.scratch)
             walker = Walker(program, facts)
-            size = max(LEAST_WINDOW, 2 * sum(model.spec.in_flight for model in served.values()))
-            window = Window(_works(walker, data), size, stop_check(job, client), runner.get_loop())
+            size = window_size(served)
+            window = Window(_works(walker, data), size, stop_check(job, client), client.halt, runner.get_loop())
             try:
                 while (results := runner.run(window.next_chunk(CHUNK))) is not None:
                     yield Chunk(results, meter.snapshot())
             finally:
-                runner.run(window.close())
-                runner.run(client.__aexit__(None, None, None))
+                runner.run(_close(window, client, meter))
             yield Chunk([], meter.snapshot())
         finally:
             runner.close()
@@ -116,6 +125,15 @@ class RowGraph(PipelineStep):  # type: ignore[misc]
         client = ModelClient(served, journal, meter, notice=notice)
         await client.__aenter__()
         return client
+
+
+async def _close(window: Window, client: ModelClient, meter: Meter) -> None:
+    """Ends the window, lets requests that a step sent on its own account arrive, and closes the client."""
+    await window.close()
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while meter.in_flight and time.monotonic() < deadline:  # noqa: ASYNC110 - there is no event to wait for
+        await asyncio.sleep(0.02)
+    await client.__aexit__(None, None, None)
 
 
 def _works(walker: Walker, data: Iterator[Entering]) -> Iterator[Work]:
@@ -136,6 +154,17 @@ def _unreadable(walker: Walker, id: str, why: Reject) -> Work:
         return walker.unreadable(id, why, {})
 
     return result
+
+
+def window_size(served: Mapping[str, ServedModel]) -> int:
+    """Unfinished rows at once: enough for every server's limit, with rows to spare that wait for one server while
+    another is idle."""
+    limits: dict[str, int] = {}
+    for model in served.values():
+        server = model.server or model.name
+        limits[server] = max(limits.get(server, 0), model.spec.in_flight)
+    spare = 2.0 if len(limits) > 1 else 1.25
+    return max(LEAST_WINDOW, int(spare * sum(limits.values())))
 
 
 def share(model: ServedModel, workers: int) -> ServedModel:

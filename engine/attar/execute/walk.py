@@ -139,13 +139,7 @@ class Walker:
 
         for item, after in zip(block.items, block.after, strict=True):
             tasks.append(asyncio.ensure_future(run(item, [tasks[i] for i in after])))
-        try:
-            await asyncio.gather(*tasks)
-        except BaseException:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            raise
+        await _together(tasks)
 
     def _result(self, name: str, block: Block, scope: Scope) -> RowResult:
         emitted: list[Emitted] = []
@@ -318,13 +312,7 @@ class Walker:
                     results[k].emitted.insert(0, own)  # type: ignore[union-attr]
 
         workers = [asyncio.ensure_future(work()) for _ in range(min(CHILDREN_AT_ONCE, len(answer)))]
-        try:
-            await asyncio.gather(*workers)
-        except BaseException:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-            raise
+        await _together(workers)
         scope.children[node.name] = [result for result in results if result is not None]
 
     # -- loops -------------------------------------------------------------------------------------------------
@@ -455,6 +443,23 @@ def _verdict_column(node: Node, verdict: Verdict) -> Columns:
     if names:
         value["scores"] = {name: verdict.scores.get(name) for name in names}
     return {node.step.short_name: value}
+
+
+async def _together(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Waits for all tasks and raises the first failure, once the others have ended.
+
+    Where a task ended because the client was halted, the others are left to end by themselves: their requests are on
+    their way and will be paid. Only a cancellation from outside cancels them.
+    """
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException as error:
+        mine = asyncio.current_task()
+        if not isinstance(error, asyncio.CancelledError) or (mine is not None and mine.cancelling()):
+            for task in tasks:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 def _drive(call: Coroutine[Any, Any, Any]) -> Any:

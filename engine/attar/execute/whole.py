@@ -15,6 +15,7 @@ from datatrove.pipeline.base import PipelineStep
 from attar.api import DatasetStep, Drop, MergeStep, New, Row, Sink
 from attar.errors import AttarError, fail
 from attar.execute.context import Facts, StepContext
+from attar.execute.faults import blamed_on
 from attar.execute.job import StageJob
 from attar.execute.process import enter_worker
 from attar.execute.ranks import RankFiles
@@ -51,12 +52,13 @@ class WholeDataset(PipelineStep):  # type: ignore[misc]
             assert isinstance(planned.step, DatasetStep)
             made = planned.step.apply(tables[planned.inputs[0]], context)
         results: list[RowResult] = []
-        for item in made:
-            results.append(account.take(item))
-            if len(results) >= CHUNK:
-                files.write(results)
-                files.progress({})
-                results = []
+        with blamed_on(planned.name, planned.use):
+            for item in made:
+                results.append(account.take(item))
+                if len(results) >= CHUNK:
+                    files.write(results)
+                    files.progress({})
+                    results = []
         files.write(results)
         account.close(files)
         shortfalls = [{"step": planned.name, "what": what, "count": count} for what, count in context.shortfalls]
@@ -87,7 +89,8 @@ class WriteOut(PipelineStep):  # type: ignore[misc]
         context = StepContext(
             Facts(job.plan.seed, job.plan.params, None, None, job.tables, job.scratch), planned.name, out=out
         )
-        planned.step.write(rows, context)
+        with blamed_on(planned.name, planned.use):
+            planned.step.write(rows, context)
         files = RankFiles(job, rank)
         for field in ("in", "accepted"):
             files.ledger.count(planned.name, field, len(rows))

@@ -75,13 +75,22 @@ class Window:
         work: yields one coroutine function per row, in input order; read only when there is room.
         size: unfinished rows at most.
         stopping: asked whenever a row finishes; True stops feeding.
+        halt: called once something must stop the run: nothing new may be sent, what was sent may arrive.
         loop: the event loop that will run it.
     """
 
-    def __init__(self, work: Iterator[Work], size: int, stopping: Stopping, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        work: Iterator[Work],
+        size: int,
+        stopping: Stopping,
+        halt: Callable[[], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self._work = work
         self._size = size
         self._stopping = stopping
+        self._halt = halt
         self._reorder = Reorder()
         self._ready: list[RowResult] = []
         self._tasks: set[asyncio.Task[RowResult]] = set()
@@ -108,9 +117,9 @@ class Window:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), HEARTBEAT)
         if self._failure is not None:
-            failure = self._failure
-            await self.close()
-            raise failure
+            self._halt()
+            await self._drain()
+            raise self._failure
         if self._stopping() and (self._tasks or not self._exhausted):
             await self._drain()
             raise Interrupted
