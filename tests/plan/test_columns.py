@@ -196,3 +196,17 @@ def test_a_field_that_a_struct_has_not(tmp_path: Path) -> None:
         ("'j.scores' has no field 'qualty'", "did you mean 'quality'?", 2, 24),
         ("'j' has no field 'cod'", "did you mean 'code'?", 3, 9),
     ]
+
+
+def test_a_rehearsed_answer_reads_columns_too(tmp_path: Path) -> None:
+    body = MODELS + "steps:\n  a: {use: t.read}\n  z: {use: t.gen, from: a, model: m, prompt: p.md}\n" + OUT
+    prompt = """
+        ---
+        rehearse: "{{ words(3) }} {{ pick(['a']) }} {{ %s }}"
+        ---
+        # user
+        Hello.
+    """
+    _, found = planned(tmp_path, body, p_md=prompt % "txet")
+    assert [(d.code, d.help, d.span.line) for d in found if d.span] == [("E501", "did you mean 'text'?", 2)]
+    assert good(tmp_path, body, p_md=prompt % "text").steps["z"].reads == ("text",)

@@ -25,10 +25,24 @@ SEEDS = [
 SEEDS[-1]["steps"]["slots"] = {"use": "std.slots", "with": {"rows": 3, "axes": {"tier": {"a": 1, "b": 2}}}}
 SEEDS[-1]["steps"]["both"] = {"use": "std.union", "from": ["question", "slots"]}
 SEEDS[-1]["steps"]["kept"] = {"use": "std.dedup", "from": "both", "when": "tier == 'a'"}
-ODD = st.sampled_from(
-    [None, True, 0, -1, 1e300, "", "x", "question", "read", "${params.x}", "${", "{{ a", "a.b.c", [], ["question"], {}]
-    + [{"by": "town", "x": "y"}, [["x"]], {"x": None}, "std.read", "llm.judge", "std.union", "\u0928\u093e\u092e", "../shared"]
-)  # fmt: skip
+NAMES = ["x", "question", "read", "a.b.c", "std.read", "llm.judge", "std.union", "नाम", "../shared", "${params.x}"]
+SHAPES = [
+    None,
+    True,
+    0,
+    -1,
+    1e300,
+    "",
+    "${",
+    "{{ a",
+    [],
+    ["question"],
+    {},
+    [["x"]],
+    {"x": None},
+    {"by": "town", "x": "y"},
+]
+ODD = st.sampled_from([*NAMES, *SHAPES])
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

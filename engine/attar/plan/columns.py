@@ -218,7 +218,8 @@ class Flow:
     # -- prompts -----------------------------------------------------------------------------------------------
 
     def _prompt_columns(self, draft: Draft, incoming: Columns) -> list[str]:
-        return [name for _, _, text in draft.prompts for name in text.variables if name in incoming]
+        names = [[*text.variables, *text.rehearse_variables] for _, _, text in draft.prompts]
+        return [name for part in names for name in part if name in incoming]
 
     def _check_prompts(self, draft: Draft, incoming: Columns) -> None:
         step = draft.step
@@ -229,7 +230,7 @@ class Flow:
                 span = self._faults.span(draft.loaded, path)
                 self._no_column(draft, by, span, (*draft.loaded.path, *path), incoming)
         for path, _, text in draft.prompts:
-            for name, (line, column) in text.variables.items():
+            for name, (line, column) in {**text.rehearse_variables, **text.variables}.items():
                 if name not in known:
                     span = Span(text.file, line, column, column + len(name))
                     self._no_column(draft, name, span, (*draft.loaded.path, *path), known_columns(incoming, step))
