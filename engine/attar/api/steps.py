@@ -51,8 +51,10 @@ class Step(Generic[C]):
         version: raised when the output changes for the same config.
         blocking: True runs `apply` in a thread; it may then take its time but not await (no `ctx.chat`).
         provides: names this step adds to its prompts besides the row's columns (`criteria`), for validation.
-        varies: True where another attempt can end otherwise without a model (it draws with `ctx.rng` or asks the outside
-            with `ctx.effect`), so that a retry through this step is no idle loop. Steps with a model need not say so.
+        varies: True where another attempt can end otherwise without a model (it draws with `ctx.rng` or asks the
+            outside with `ctx.effect`), so that a retry through this step is no idle loop. Steps with a model need not
+            say so.
+        calls_per_row: requests that one row costs, for estimates (`samples` and `votes` in a config are known).
         name: the step's full name in the recipe, set by the engine before `reads` is called.
         rewrites: columns an earlier round of the same step wrote, which this one may write again; set by the engine.
     """
@@ -62,6 +64,7 @@ class Step(Generic[C]):
     blocking: ClassVar[bool] = False
     provides: ClassVar[frozenset[str]] = frozenset()
     varies: ClassVar[bool] = False
+    calls_per_row: ClassVar[int] = 1
     name: str = ""
     rewrites: frozenset[str] = frozenset()
 
@@ -134,7 +137,7 @@ class Source(Step[C]):
         raise NotImplementedError
 
     def redraw(self, row: Row, ctx: Context) -> Mapping[str, Any]:
-        """Another draw for the same row; ctx.retry.attempt tells which. Only sources that implement it can be retried."""
+        """Another draw for the same row; ctx.retry.attempt tells which. A source without it cannot be retried."""
         raise NotImplementedError
 
     @classmethod
@@ -148,7 +151,10 @@ class BatchSource(Source[C]):
     def batches(
         self, start: int, stop: int | None, ctx: Context
     ) -> Iterator[tuple[list[Key], pa.RecordBatch, dict[int, Reject]]]:
-        """Keys, columns and bad records (position in the batch → Reject) of consecutive records. Bad positions hold nulls."""
+        """Keys, columns and bad records (position in the batch → Reject) of consecutive records.
+
+        Bad positions hold nulls.
+        """
         raise NotImplementedError
 
 
