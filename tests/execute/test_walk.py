@@ -15,7 +15,8 @@ from attar.api import Config, Context, Judge, Reject, Row, RowError, RowStep, So
 from attar.errors import AttarError
 from attar.execute.context import Facts
 from attar.execute.program import compile_stage
-from attar.execute.walk import RowResult, Walker
+from attar.execute.results import RowResult
+from attar.execute.walk import Walker
 from attar.plan.types import Plan, PlannedStep, Stage
 from attar.recipe.language import OnFail
 

@@ -17,8 +17,8 @@ from attar.execute.job import StageJob
 from attar.execute.options import Interrupted
 from attar.execute.process import enter_worker, stop_check
 from attar.execute.ranks import RankFiles
+from attar.execute.results import OutcomeRow, json_of
 from attar.execute.stage import source_context
-from attar.execute.walk import OutcomeRow, json_of
 from attar.identity import row_id
 from attar.store.arrow import from_batch, to_batch, to_schema
 from attar.store.tables import HIDDEN, StoredTable, hidden_batch

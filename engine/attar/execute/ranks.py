@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from attar.execute.job import StageJob
-from attar.execute.walk import OutcomeRow, RowResult
+from attar.execute.results import OutcomeRow, RowResult
 from attar.store.arrow import to_batch
 from attar.store.ledger import Ledger
 from attar.store.tables import RankWriter, hidden_batch
@@ -72,7 +72,7 @@ class RankFiles:
         batch, bad = to_batch([emitted.columns for _, emitted in rows], self._columns[tap])
         misfits: list[tuple[int, OutcomeRow]] = []
         if bad:
-            from attar.execute.walk import json_of
+            from attar.execute.results import json_of
 
             for i, why in sorted(bad.items()):
                 position, emitted = rows[i]

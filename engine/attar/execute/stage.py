@@ -20,7 +20,8 @@ from attar.execute.job import StageJob
 from attar.execute.process import enter_worker, new_event_loop, stop_check
 from attar.execute.program import compile_stage
 from attar.execute.ranks import Notices, RankFiles
-from attar.execute.walk import RowResult, Walker
+from attar.execute.results import RowResult
+from attar.execute.walk import Walker
 from attar.execute.window import DRAIN_SECONDS, Window, Work
 from attar.identity import row_id
 from attar.models import Meter, ModelClient, ServedModel

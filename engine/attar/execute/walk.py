@@ -8,53 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from attar.api import Judge, Reject, Retry, Row, RowError, RowStep, Source, Verdict
 from attar.errors import AttarError, fail
 from attar.execute.context import FIRST_TRY, Facts, StepContext
+from attar.execute.memory import LoopMemory, verdict_column
 from attar.execute.program import Block, Loop, Node, Program
+from attar.execute.results import DEAD, Columns, Emitted, OutcomeRow, RowResult, json_of
 from attar.identity import child_id
 
-Columns = Mapping[str, Any]
 CHILDREN_AT_ONCE = 64
-DEAD = "dead"
-
-
-class Emitted(NamedTuple):
-    """A row that leaves the stage at a tap. `trail` is a JSON list of what was asked of models for it."""
-
-    tap: str
-    id: str
-    parents: tuple[str, ...]
-    trail: bytes | None
-    columns: Columns
-
-
-class OutcomeRow(NamedTuple):
-    """A row that does not go on: `kind` is rejected, review or dead."""
-
-    kind: str
-    id: str
-    step: str
-    code: str
-    detail: str
-    attempt: int
-    parents: tuple[str, ...]
-    row: bytes
-    trail: bytes | None
-
-
-class RowResult(NamedTuple):
-    """Everything that came of one row of the stage's input."""
-
-    emitted: list[Emitted]
-    outcomes: list[OutcomeRow]
-    counts: list[tuple[str, str, int]]
-    reasons: list[tuple[str, str, str, str, str]]
-    """step, kind (rejected, review, dead, retried), code, row id, detail"""
 
 
 class Scope:
@@ -286,7 +252,7 @@ class Walker:
                 help="mend the cause, then run again: answers received so far are kept",
                 exit_code=1,
             )
-        judged = {**columns, **_verdict_column(node, verdict)}
+        judged = {**columns, **verdict_column(node, verdict)}
         if verdict.review or (verdict.outcome == "fail" and then == "review"):
             self._end(node, scope, "review", code, verdict.feedback, attempt, judged)
         elif verdict.outcome == "fail" and then == "drop":
@@ -389,62 +355,6 @@ class Walker:
         scope.reasons.append((node.name, kind, code, scope.id, detail))
 
 
-class LoopMemory:
-    """What a loop remembers of one row: how often each step ran, who failed it, and what was tried."""
-
-    __slots__ = ("avoid", "best", "fails", "feedback", "previous", "runs", "settled")
-
-    def __init__(self) -> None:
-        self.runs: dict[str, int] = {}
-        self.fails: dict[str, int] = {}
-        self.settled: set[str] = set()
-        self.feedback: dict[str, list[str]] = {}
-        self.previous: dict[str, list[Any]] = {}
-        self.avoid: dict[str, list[Any]] = {}
-        self.best: dict[str, tuple[float, dict[str, Columns]]] = {}
-
-    def retry(self, name: str, attempt: int) -> Retry:
-        if attempt == 1:
-            return FIRST_TRY
-        return Retry(
-            attempt,
-            tuple(self.feedback.get(name, ())),
-            tuple(self.previous.get(name, ())),
-            tuple(self.avoid.get(name, ())),
-        )
-
-    def remember(self, judge: Node, target: Node, columns: Columns, verdict: Verdict) -> None:
-        policy = judge.policy
-        for name in judge.region:
-            if policy.feedback:
-                self.feedback.setdefault(name, []).append(verdict.feedback or verdict.code or "rejected")
-            if target.added:
-                self.previous.setdefault(name, []).append(columns.get(target.added[0]))
-            if policy.avoid is not None:
-                self.avoid.setdefault(name, []).append(columns.get(policy.avoid))
-
-    def keep(self, judge: Node, scope: Scope, columns: Columns, verdict: Verdict) -> None:
-        """Keeps the best try so far: the highest mean of scores, the later one of equals."""
-        mean = sum(verdict.scores.values()) / len(verdict.scores) if verdict.scores else 0.0
-        if judge.name not in self.best or mean >= self.best[judge.name][0]:
-            tried = {name: scope.env[name] for name in judge.region if name in scope.env}
-            tried[judge.name] = {**columns, **_verdict_column(judge, verdict)}
-            self.best[judge.name] = (mean, tried)
-
-
-def _verdict_column(node: Node, verdict: Verdict) -> Columns:
-    value: dict[str, Any] = {
-        "outcome": verdict.outcome,
-        "code": verdict.code or None,
-        "feedback": verdict.feedback or None,
-    }
-    assert isinstance(node.step, Judge)
-    names = node.step.score_names()
-    if names:
-        value["scores"] = {name: verdict.scores.get(name) for name in names}
-    return {node.step.short_name: value}
-
-
 async def _together(tasks: Sequence[asyncio.Task[Any]]) -> None:
     """Waits for all tasks and raises the first failure, once the others have ended.
 
@@ -485,19 +395,6 @@ def _merge(node: Node, columns: Columns, made: Any) -> Columns:
         for name in node.added:
             merged.setdefault(name, None)
     return merged
-
-
-def json_of(columns: Columns) -> bytes:
-    try:
-        return orjson.dumps(columns, default=_plain, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError:  # broken surrogates and the like: keep what can be shown
-        return orjson.dumps({str(k): repr(v) for k, v in columns.items()})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return repr(value)
 
 
 def _reason_order(block: Block) -> Any:

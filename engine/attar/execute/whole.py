@@ -19,7 +19,7 @@ from attar.execute.faults import blamed_on
 from attar.execute.job import StageJob
 from attar.execute.process import enter_worker
 from attar.execute.ranks import RankFiles
-from attar.execute.walk import Emitted, OutcomeRow, RowResult, json_of
+from attar.execute.results import Emitted, OutcomeRow, RowResult, json_of
 from attar.identity import merged_id
 from attar.store.tables import StoredTable
 

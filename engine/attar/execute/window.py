@@ -15,7 +15,7 @@ from functools import partial
 from typing import IO
 
 from attar.execute.options import Interrupted
-from attar.execute.walk import RowResult
+from attar.execute.results import RowResult
 
 HELD_IN_MEMORY = 4096
 HEARTBEAT = 0.25
