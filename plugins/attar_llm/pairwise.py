@@ -29,6 +29,7 @@ class Pairwise(RowStep[PairwiseConfig]):
     """
 
     Config = PairwiseConfig
+    calls_per_row = 2  # each order once
     provides = frozenset({"first", "second"})
 
     def reads(self, incoming: Columns) -> Columns:

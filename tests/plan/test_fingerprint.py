@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support.plans import good
+from support.plans import good, said
 
 from attar.plan import Plan, restamp
 
@@ -116,6 +116,13 @@ def test_without_fingerprints_no_file_is_read_whole(tmp_path: Path, monkeypatch:
     plan, found = check(file, {}, registry=REGISTRY, fingerprints=False)
     assert plan is not None, found
     assert plan.digest == ""
+
+
+def test_a_config_that_cannot_be_fingerprinted_is_a_diagnostic(tmp_path: Path) -> None:
+    steps = "steps:\n  a: {use: t.read}\n  z: {use: t.weird, from: a}\noutputs: {dataset: {from: z}}\n"
+    found = said(tmp_path, steps)
+    assert [(code, line) for code, line, _ in found] == [("E309", 3)]
+    assert "mark it Runtime()" in found[0][2]
 
 
 def test_one_pinned_fingerprint(tmp_path: Path) -> None:

@@ -153,6 +153,20 @@ class Odd(Map):
         raise ZeroDivisionError("a fault of its own")
 
 
+class WeirdConfig(Config):
+    thing: Any = object()
+
+
+class Weird(Map):
+    Config = WeirdConfig
+
+    def reads(self, incoming: Columns) -> Columns:
+        return {}
+
+    def writes(self, incoming: Columns) -> Columns:
+        return dict(incoming)
+
+
 STEPS: dict[str, type[Step[Any]]] = {
     "read": Read,
     "slots": Slots,
@@ -167,6 +181,7 @@ STEPS: dict[str, type[Step[Any]]] = {
     "write": Write,
     "strict": Strict,
     "odd": Odd,
+    "weird": Weird,
 }
 
 

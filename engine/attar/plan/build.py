@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from attar.api import ConfigProblem
 from attar.errors import Diagnostic
 from attar.plan.columns import Flow
 from attar.plan.configs import draft_steps
@@ -63,14 +64,32 @@ def build(
     report_unused_params(loaded, drafts, faults)
     final = topological(waits(drafts))
     plan = _plan(loaded, registry, limit, drafts, final, stage_of, planned_outputs)
-    if fingerprints:
-        from attar.plan.fingerprint import own_part, stamp
-
-        folder = plan.file.absolute().parent
-        plan.own = {name: own_part(step, plan, folder) for name, step in plan.steps.items()}
-        plan.plugins = {name: {**facts, "digest": registry.digest(name)} for name, facts in plan.plugins.items()}
-        stamp(plan)
+    if fingerprints and not _fingerprint(plan, registry, faults, loaded):
+        return None, faults.all()
     return plan, faults.all()
+
+
+def _fingerprint(plan: Plan, registry: Registry, faults: Faults, loaded: LoadedRecipe) -> bool:
+    """Fingerprints every step; False where a step's config cannot be fingerprinted, or its files cannot be read."""
+    from attar.plan.fingerprint import own_part, stamp
+
+    folder = plan.file.absolute().parent
+    own = {}
+    for name, planned in plan.steps.items():
+        step = loaded.steps[name]
+        try:
+            own[name] = own_part(planned, plan, folder)
+        except ConfigProblem as problem:
+            faults.problem(step, problem)
+        except Exception as error:
+            message = f"step {step.use!r} cannot be fingerprinted: {type(error).__name__}: {error}"
+            faults.step(step, ("use",), "E309", message, "this is a fault of the plugin, or of a file it reads")
+    if faults.any_error:
+        return False
+    plan.own = own
+    plan.plugins = {name: {**facts, "digest": registry.digest(name)} for name, facts in plan.plugins.items()}
+    stamp(plan)
+    return True
 
 
 def _holes(loaded: LoadedRecipe, told: Sequence[Diagnostic]) -> set[YamlPath]:

@@ -218,9 +218,8 @@ class _Estimator:
 
     def _asking(self, step: PlannedStep, rows: float | None) -> StepEstimate:
         config = step.step.config
-        each = getattr(step.step, "calls_per_row", None)
-        if not isinstance(each, int):
-            each = next((n for n in (getattr(config, w, None) for w in ("samples", "votes")) if isinstance(n, int)), 1)
+        asked = (getattr(config, word, None) for word in ("samples", "votes"))
+        each = step.step.calls_per_row * next((n for n in asked if isinstance(n, int)), 1)
         if step.when is not None:
             self.notes[f"all rows are taken to meet `when` of step {step.name!r}"] = None
         calls = None if rows is None else rows * self._runs(step) * each

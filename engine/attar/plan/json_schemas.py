@@ -8,12 +8,16 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic.json_schema import PydanticJsonSchemaWarning
 
+from attar.errors import AttarError
 from attar.plan.faults import REFS
 from attar.plan.refs import REF_TYPES, mentions
 from attar.recipe.language import Recipe
@@ -46,7 +50,10 @@ def schemas(registry: Registry | None = None) -> dict[str, str]:
     files: dict[str, Any] = {}
     steps: list[dict[str, Any]] = []
     for use in registry.steps():
-        cls = registry.step(use)
+        try:
+            cls = registry.step(use)
+        except AttarError:
+            continue
         refs = {name: field for name, field in cls.Config.model_fields.items() if _is_ref(name, field)}
         schema = _config_schema(cls.Config, f"with of {use}", inspect.getdoc(cls), leave_out=refs)
         files[f"steps/{use}.json"] = schema
@@ -101,7 +108,7 @@ def _named(known: Sequence[str], description: str, pattern: str) -> dict[str, An
 def _config_schema(
     config: type[BaseModel], title: str, description: str | None, leave_out: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    schema = _interpolated(config.model_json_schema(by_alias=True))
+    schema = _interpolated(_json_schema(config))
     for name in leave_out or {}:
         schema.get("properties", {}).pop(name, None)
         if name in schema.get("required", []):
@@ -116,6 +123,16 @@ def _config_schema(
     schema.pop("description", None)
     text = {"description": description} if description else {}
     return {"$schema": DRAFT, "title": title, **text, **schema}
+
+
+def _json_schema(config: type[BaseModel]) -> dict[str, Any]:
+    """pydantic's schema; of a config it has none for (types of a plugin's own), that of any mapping."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PydanticJsonSchemaWarning)  # a default that is no JSON is left out
+        try:
+            return config.model_json_schema(by_alias=True)
+        except PydanticInvalidForJsonSchema:
+            return {"type": "object"}
 
 
 def _interpolated(schema: Any, key: str = "") -> Any:
