@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 from attar.errors import AttarError
+from attar.models import vllm_server
 from attar.models.calls import ServedModel
 from attar.models.guard import Guard
 from attar.models.server_log import explain
 from attar.models.servers import assign_devices, start_servers, visible_devices
 from attar.recipe.language import ModelSpec
 
-vllm_server = pytest.importorskip("attar.models.vllm_server")
 ServerSpec = vllm_server.ServerSpec
 
 # Plays `vllm serve`: notes its arguments and pids, forks a child as the engine does, answers /health.
