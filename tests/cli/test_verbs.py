@@ -404,3 +404,31 @@ def test_schema_writes_and_checks(here: Path, attar: Attar) -> None:
     file.write_text("{}", encoding="utf-8")
     stale = attar("schema", "--check")
     assert stale.code == 1 and "recipe.schema.json" in stale.err and file.read_text(encoding="utf-8") == "{}"
+
+
+# -- against a server -------------------------------------------------------------------------------------------
+
+
+def test_what_try_paid_for_a_run_does_not_pay_again(
+    starter: Path, attar: Attar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from attar.testing import StandInServer
+
+    with StandInServer.start(responder="schema") as server:
+        monkeypatch.setenv("ATTAR_BASE_URL", server.url)
+        monkeypatch.setenv("ATTAR_API_KEY", "key-of-the-test")
+        tried = attar("try", starter, "--rows", 2)
+        assert tried.code == 0, tried.err
+        assert tried.out.count("=== question · row ") == 2
+        first = server.stats()["requests"]
+        assert first >= 6
+        done = attar("run", starter)
+        assert done.code in (0, 1), done.err
+        assert server.stats()["repeated"] == 0 and server.stats()["requests"] > first
+        limited = attar("run", starter, "--limit", 2)
+        assert server.stats()["repeated"] == 0
+        assert "endpoint (an endpoint is set: environment variable ATTAR_BASE_URL)" in limited.out
+        everything = tried.out + tried.err + done.out + done.err
+        assert "key-of-the-test" not in everything and str(server.url) not in everything
+        status = attar("status", "mine")
+        assert status.code == 0 and "writer" in status.out
