@@ -41,7 +41,7 @@ def draft_steps(
             continue
         if any(path[: len(step.path)] == step.path for path in holes):
             continue  # it hangs on a parameter that is not there; what it would say of it is noise
-        config = _config(step, draft.cls, faults, loaded)
+        config = _config(step, draft.cls, faults, loaded, registry)
         if config is None:
             continue
         _resolve(draft, config, loaded, files, faults)
@@ -49,7 +49,9 @@ def draft_steps(
     return drafts
 
 
-def _config(step: LoadedStep, cls: type[Step[Any]], faults: Faults, loaded: LoadedRecipe) -> BaseModel | None:
+def _config(
+    step: LoadedStep, cls: type[Step[Any]], faults: Faults, loaded: LoadedRecipe, registry: Registry
+) -> BaseModel | None:
     """The validated config, or None where it is at fault."""
     model = cls.Config
     data: dict[str, Any] = dict(step.with_)
@@ -69,7 +71,11 @@ def _config(step: LoadedStep, cls: type[Step[Any]], faults: Faults, loaded: Load
             good = False
         else:
             data[ref] = value
-    _absolute(data, model, step, faults)
+    try:
+        _absolute(data, model, step, faults, registry)
+    except AttarError as error:  # a plugin whose files are named cannot be used
+        faults.error(error, faults.span(step, ("with",)), (*step.path, "with"))
+        return None
     key, value_of = faults.locate(step)
     try:
         config = model.model_validate(data)
@@ -150,13 +156,19 @@ def _use_span(step: LoadedStep, faults: Faults) -> Any:
     return faults.span(step, ("use",))
 
 
-def _absolute(data: dict[str, Any], model: type[BaseModel], step: LoadedStep, faults: Faults) -> None:
+def _absolute(
+    data: dict[str, Any], model: type[BaseModel], step: LoadedStep, faults: Faults, registry: Registry
+) -> None:
     """Makes paths in fields marked RecipePath absolute: a path is relative to the file that names it."""
 
     def one(value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        full = absolute(value, step.file.parent)
+        prefix, colon, rest = value.partition(":")
+        if colon and not rest.startswith("//") and prefix in registry.names():
+            full = str(registry.plugin_root(prefix) / rest)
+        else:
+            full = absolute(value, step.file.parent)
         if full != value:
             faults.wrote(step, full, value)
         return full
