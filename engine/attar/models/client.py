@@ -69,7 +69,7 @@ class ModelClient:
         for served in self._served.values():
             name = served.server or served.name
             most[name] = max(most.get(name, 1), served.spec.in_flight)
-        self._pool = Pool(sum(most.values()))
+        self._pool = Pool()
         secrets: list[str] = []
         self._models = {name: bind(served, self._env, self._policy, secrets) for name, served in self._served.items()}
         scrub = Scrubber(secrets)
@@ -247,12 +247,10 @@ class ModelClient:
             if bound.backend is not None:
                 outcome = await self._ask_plugin(bound, call, wire, server, usage)
             else:
-                headers = bound.headers.copy()
-                headers["X-Request-Id"] = key
                 outcome = await server.ask(
                     bound.routes[protocol],
                     orjson.dumps(wire, default=plain),
-                    headers,
+                    key,
                     call.priority,
                     usage,
                     _READ[protocol],

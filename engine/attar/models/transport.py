@@ -1,29 +1,26 @@
-"""One server, one pooled session: sends a body, tries again where that can help, and says what became of it.
-
-The hot path is a plain aiohttp call and little else. Time-outs are kept by one watchdog per session instead of a
-timer per request.
-"""
+"""One server: sends a body, tries again where that can help, and says what became of it."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 import urllib.request
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
-import aiohttp
 import orjson
-from multidict import CIMultiDict
-from yarl import URL
 
 from attar.api import RowError
 from attar.models.calls import Stop
+from attar.models.http import BadCertificate, Broken, CannotConnect, HttpClient, Origin, Response
 from attar.models.limiter import Limiter
 from attar.models.meter import Usage
 from attar.models.policy import RetryPolicy, retry_after
 from attar.models.secrets import Scrubber
+
+if TYPE_CHECKING:
+    from attar.models.proxied import ProxiedClient
 
 _TRY_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 _TOO_LONG = (
@@ -34,9 +31,6 @@ _TOO_LONG = (
     "max_model_len",
     "input is too long",
 )
-_QUIET = aiohttp.ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=30)
-# vLLM and uvicorn close a connection that was idle for 5 seconds: ours must be gone before, or requests are lost to it.
-KEEP_ALIVE = 4.0
 
 
 class Refused(NamedTuple):
@@ -56,50 +50,39 @@ class _Failed(NamedTuple):
 
 
 class Route(NamedTuple):
-    """How a server is reached: all that is the same for every request to one path."""
+    """How a server is reached: all that is the same for every request to one path.
 
-    url: URL
-    tls: ssl.SSLContext | bool
-    proxy: URL | None
+    `head` is the request's head up to the value of X-Request-Id, its last header but Content-Length; `url` and
+    `headers` are for requests through a proxy.
+    """
+
+    origin: Origin
+    head: bytes
     seconds: float
+    url: str
+    proxy: str | None
+    headers: Mapping[str, str]
 
 
-def proxy_for(url: URL) -> URL | None:
+def proxy_for(url: str) -> str | None:
     """The proxy the environment names for a URL (HTTPS_PROXY, NO_PROXY and so on), or None."""
-    found = urllib.request.getproxies().get(url.scheme)
-    if not found or urllib.request.proxy_bypass(url.host or ""):
+    parts = urlsplit(url)
+    found = urllib.request.getproxies().get(parts.scheme)
+    if not found or urllib.request.proxy_bypass(parts.hostname or ""):
         return None
-    return URL(found)
+    return found
 
 
 class Pool:
-    """The process's one aiohttp session, and the watchdog of its time-outs."""
+    """The process's connections, and whether they may be used."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._session: aiohttp.ClientSession | None = None
-        self._deadlines: dict[asyncio.Task[Any], float] = {}
-        self._expired: set[asyncio.Task[Any]] = set()
-        self._watch: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._shortest = 1.0
+    def __init__(self) -> None:
+        self.http = HttpClient()
         self.halted = asyncio.Event()
+        self._proxied: ProxiedClient | None = None
 
     def open(self, shortest_timeout: float) -> None:
-        self._shortest = min(max(shortest_timeout / 20, 0.01), 1.0)
-        connector = aiohttp.TCPConnector(
-            limit=self._limit, limit_per_host=0, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=300
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            timeout=_QUIET,
-            trust_env=False,  # it would start a thread per request to look for proxies: see Route
-            auto_decompress=True,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            raise_for_status=False,
-        )
-        self._loop = asyncio.get_running_loop()
-        self._tick()
+        self.http.open(min(max(shortest_timeout / 20, 0.01), 1.0))
 
     async def pause(self, seconds: float) -> None:
         """Sleeps between two tries.
@@ -114,49 +97,20 @@ class Pool:
         raise asyncio.CancelledError("halted")
 
     async def close(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self.http.close()
+        if self._proxied is not None:
+            await self._proxied.close()
+            self._proxied = None
 
-    def _tick(self) -> None:
-        loop = self._loop
-        assert loop is not None
-        now = loop.time()
-        for task, deadline in list(self._deadlines.items()):
-            if deadline <= now and task not in self._expired:
-                self._expired.add(task)
-                task.cancel()
-        self._watch = loop.call_later(self._shortest, self._tick)
+    async def post_proxied(self, route: Route, key: str, data: bytes) -> Response:
+        """One POST through the route's proxy; fails like HttpClient.post."""
+        if self._proxied is None:
+            from attar.models.proxied import ProxiedClient
 
-    async def post(self, route: Route, data: bytes, headers: Any) -> tuple[int, bytes, Any]:
-        """One POST: status, body and headers.
-
-        Raises:
-            TimeoutError: no whole answer within the route's seconds.
-            aiohttp.ClientError, OSError: the connection broke or could not be made.
-        """
-        session, loop = self._session, self._loop
-        assert session is not None, "the client is not open"
-        assert loop is not None
-        task = asyncio.current_task()
-        assert task is not None
-        # A row's task has one request in flight at most, so the task itself can stand for it.
-        self._deadlines[task] = loop.time() + route.seconds
-        try:
-            async with session.post(
-                route.url, data=data, headers=headers, ssl=route.tls, proxy=route.proxy
-            ) as response:
-                return response.status, await response.read(), response.headers
-        except asyncio.CancelledError:
-            if task in self._expired and task.uncancel() == 0:
-                raise TimeoutError from None
-            raise
-        finally:
-            del self._deadlines[task]
-            self._expired.discard(task)
+            self._proxied = ProxiedClient()
+        assert route.proxy is not None
+        headers = {**route.headers, "X-Request-Id": key}
+        return await self._proxied.post(route.url, route.proxy, route.origin.tls, headers, data, route.seconds)
 
 
 class Server:
@@ -185,12 +139,12 @@ class Server:
         self,
         route: Route,
         data: bytes,
-        headers: CIMultiDict[str],
+        key: str,
         priority: int,
         usage: Usage,
         read: Callable[[Any], Any],
     ) -> Any:
-        """The server's answer as `read` makes it, or Refused.
+        """The server's answer as `read` makes it, or Refused. `key` goes along as X-Request-Id.
 
         `read` turns the parsed body into a value; a KeyError, TypeError, IndexError or ValueError from it counts as a
         broken body.
@@ -210,7 +164,7 @@ class Server:
                 await limiter.acquire(priority)
             usage.in_flight += 1
             try:
-                outcome = await self._try(route, data, headers, read)
+                outcome = await self._try(route, data, key, read)
             finally:
                 usage.in_flight -= 1
                 limiter.release()
@@ -232,29 +186,28 @@ class Server:
         self,
         route: Route,
         data: bytes,
-        headers: CIMultiDict[str],
+        key: str,
         read: Callable[[Any], Any],
     ) -> Any:
         try:
-            status, raw, got = await self._pool.post(route, data, headers)
-        except aiohttp.ConnectionTimeoutError:
-            return _Failed("cannot connect (no answer)", reached=False)
+            if route.proxy is None:
+                request = b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (route.head, key.encode(), len(data), data)
+                status, raw, after = await self._pool.http.post(route.origin, request, route.seconds)
+            else:
+                status, raw, after = await self._pool.post_proxied(route, key, data)
         except TimeoutError:
             return _Failed("time-out")
-        except aiohttp.ClientConnectorCertificateError:
+        except CannotConnect as error:
+            return _Failed(f"cannot connect ({error})", reached=False)
+        except Broken as error:
+            return _Failed(f"connection broken ({error})")
+        except BadCertificate:
             self._stop = Stop(
                 "E605",
                 f"the certificate of {self.name} cannot be verified",
                 "set endpoint.ca_file, or endpoint.verify_tls: false where that is acceptable",
             )
             return _Failed("the certificate cannot be verified")
-        except aiohttp.ClientConnectorError as error:
-            return _Failed(f"cannot connect ({type(error.os_error).__name__})", reached=False)
-        except aiohttp.InvalidURL:
-            self._stop = Stop("E605", f"the address of {self.name} is no URL", "check the recipe's endpoint.url")
-            return _Failed("no URL")
-        except (aiohttp.ClientError, OSError) as error:
-            return _Failed(f"connection broken ({type(error).__name__})")
         if status == 200:
             try:
                 value = read(orjson.loads(raw))
@@ -264,16 +217,23 @@ class Server:
             if self.limiter.limit < self.limiter.most:
                 self.limiter.speed_up()
             return value
-        return self._status(status, raw, got)
+        return self._status(status, raw, after)
 
-    def _status(self, status: int, raw: bytes, headers: Any) -> Any:
+    def _status(self, status: int, raw: bytes, after: str | None) -> Any:
         if status in _TRY_AGAIN or status >= 500:
             if status == 429:
                 self._failing_since = None  # busy is not dead
                 self.limiter.slow_down()
-            return _Failed(f"HTTP {status}", retry_after(headers.get("Retry-After")), status)
+            return _Failed(f"HTTP {status}", retry_after(after), status)
         self._failing_since = None
         message = self._scrub(message_of(raw))
+        if 300 <= status < 400:
+            self._stop = Stop(
+                "E603",
+                f"{self.name} redirects to another address (HTTP {status})",
+                "set the base URL to the address the server is found at",
+            )
+            raise self._stop
         if status in (401, 403):
             self._stop = Stop(
                 "E601",
