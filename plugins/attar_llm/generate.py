@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -82,6 +81,8 @@ class Generate(RowStep[GenerateConfig]):
         config = self.config
         if config.samples == 1:
             return await self._one(row, ctx, 0)
+        import asyncio  # 20 ms that checking a recipe need not pay
+
         found = await asyncio.gather(
             *(self._one(row, ctx, sample) for sample in range(config.samples)), return_exceptions=True
         )
