@@ -31,6 +31,23 @@ FIRST_TRY = Retry()
 NO_PROMPT: tuple[None, Mapping[str, Any]] = (None, {})
 
 
+class Pace:
+    """Which row may ask next. While there are rows to come, older rows first: they free the window and memory.
+
+    Once the last row is in, rows with most steps before them first: else the last rows would walk their chains alone,
+    with the server half empty. (Highest level first, as T. C. Hu's scheduling of chains has it.)
+    """
+
+    __slots__ = ("last_row_in",)
+
+    def __init__(self) -> None:
+        self.last_row_in = False
+
+    def priority(self, ordinal: int, depth: int) -> int:
+        """Smaller goes first. `depth` is the step's place in the stage."""
+        return ((1 + depth) << 44) | ordinal if self.last_row_in else ordinal
+
+
 class Facts(NamedTuple):
     """What all contexts of one process share.
 
@@ -41,6 +58,7 @@ class Facts(NamedTuple):
         journal: for effects; None where there are none.
         tables: step → folder of its finished output.
         scratch: folder shared by all ranks of the stage's source.
+        pace: decides which row may ask next.
     """
 
     seed: int
@@ -49,6 +67,7 @@ class Facts(NamedTuple):
     journal: Journal | None
     tables: Mapping[str, Path]
     scratch: Path
+    pace: Pace = Pace()
 
 
 class StepContext:
@@ -65,7 +84,8 @@ class StepContext:
         "_side",
         "ask",
         "attempt",
-        "priority",
+        "depth",
+        "ordinal",
         "retry",
         "row_id",
         "shortfalls",
@@ -80,7 +100,8 @@ class StepContext:
         row_id: str = "",
         attempt: int = 1,
         retry: Retry = FIRST_TRY,
-        priority: int = 0,
+        ordinal: int = 0,
+        depth: int = 0,
         side: Mapping[str, str] | None = None,
         out: Path | None = None,
     ) -> None:
@@ -91,7 +112,8 @@ class StepContext:
         self._side = side or {}
         self.ask = 0  # how often a judge was asked before in this attempt without an answer that could be parsed
         self.attempt = attempt
-        self.priority = priority
+        self.depth = depth
+        self.ordinal = ordinal
         self.retry = retry
         self.row_id = row_id
         self.shortfalls: list[tuple[str, int]] = []
@@ -170,7 +192,7 @@ class StepContext:
             model=str(model),
             step=self.step,
             row=self.row_id,
-            priority=self.priority,
+            priority=self._priority,
             messages=messages,
             schema=schema,
             sampling=sampling,
@@ -193,7 +215,7 @@ class StepContext:
             model=str(model),
             step=self.step,
             row=self.row_id,
-            priority=self.priority,
+            priority=self._priority,
             prompt=prompt,
             sampling=sampling,
         )
@@ -207,14 +229,19 @@ class StepContext:
             model=str(model),
             step=self.step,
             row=self.row_id,
-            priority=self.priority,
+            priority=self._priority,
             texts=texts,
         )
         return await self._client.embed(call, self.seed(key))
 
     async def logprobs(self, model: ModelRef, text: str, *, key: str = "") -> list[float]:
         call = Call(
-            protocol="logprobs", model=str(model), step=self.step, row=self.row_id, priority=self.priority, prompt=text
+            protocol="logprobs",
+            model=str(model),
+            step=self.step,
+            row=self.row_id,
+            priority=self._priority,
+            prompt=text,
         )
         return await self._client.logprobs(call, self.seed(key))
 
@@ -229,6 +256,10 @@ class StepContext:
         value = await fn()
         journal.put(name, "effect", {"value": value})
         return value
+
+    @property
+    def _priority(self) -> int:
+        return self._facts.pace.priority(self.ordinal, self.depth)
 
     @property
     def _client(self) -> ModelClient:

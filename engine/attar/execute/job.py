@@ -22,7 +22,8 @@ class StageJob:
         served: the models this stage uses, resolved.
         workers: processes that share each server's in-flight limit.
         tables: step → folder of its finished output, for inputs and side tables.
-        owner: (pid, start time) of the driver; a worker ends when it is gone.
+        owner: pid of the driver; a worker ends when it is gone.
+        owner_started: when it started, so that a pid given to another process is not taken for it.
         stop_file: exists once the user asked to stop.
     """
 
@@ -37,6 +38,7 @@ class StageJob:
     workers: int
     tables: Mapping[str, Path]
     owner: int
+    owner_started: int | None
     stop_file: Path
 
     @property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from attar.execute.options import OnEvent, RunOptions
+from attar.execute.process import asked_to_stop
 from attar.plan.types import Plan, Stage
 
 if TYPE_CHECKING:
@@ -90,8 +91,10 @@ class Prepared:
         from attar.models.servers import start_servers
 
         logs = self.workspace.folder / "servers"
-        with Guard.start() as guard, start_servers(own, folder=logs, guard=guard, on_event=on_event) as started:
-            yield {**self.served, **started}
+        with Guard.start() as guard:
+            servers = start_servers(own, folder=logs, guard=guard, on_event=on_event, stopping=asked_to_stop)
+            with servers as started:
+                yield {**self.served, **started}
 
 
 def prepare(plan: Plan, options: RunOptions) -> Prepared:

@@ -29,7 +29,7 @@ def enter_worker(job: StageJob) -> None:
     _entered = True
     from attar.models.guard import watch_parent
 
-    watch_parent(job.owner)
+    watch_parent(job.owner, job.owner_started)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -25,6 +25,7 @@ from attar.execute.ranks import OUTCOMES, rank_records
 from attar.execute.stage import ReadRows, RowGraph, WriteShard, source_context
 from attar.execute.whole import WholeDataset, WriteOut
 from attar.models import ServedModel
+from attar.models.guard import start_time
 from attar.plan.types import Stage
 from attar.store.ledger import Ledger
 from attar.store.tables import StoredTable, join_ranks
@@ -97,6 +98,7 @@ class StageRunner:
             workers=self._options.workers,
             tables={step: prepared.table(step) for step in sorted(reads)},
             owner=os.getpid(),
+            owner_started=start_time(os.getpid()),
             stop_file=self._stop_file,
         )
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from datatrove.pipeline.base import PipelineStep
 
 from attar.api import Reject, Source
-from attar.execute.context import Facts, StepContext
+from attar.execute.context import Facts, Pace, StepContext
 from attar.execute.faults import blamed_on
 from attar.execute.job import StageJob
 from attar.execute.process import enter_worker, new_event_loop, stop_check
@@ -105,10 +105,12 @@ class RowGraph(PipelineStep):  # type: ignore[misc]
         runner = asyncio.Runner(loop_factory=new_event_loop)
         try:
             client = runner.run(self.open_client(served, journal, meter, Notices(job.folder, rank)))
-            facts = Facts(job.plan.seed, job.plan.params, client, journal, job.tables, job.scratch)
+            facts = Facts(job.plan.seed, job.plan.params, client, journal, job.tables, job.scratch, Pace())
             walker = Walker(program, facts)
-            size = window_size(served)
-            window = Window(_works(walker, data), size, stop_check(job, client), client.halt, runner.get_loop())
+            size = window_size(job, served)
+            window = Window(
+                _works(walker, data), size, stop_check(job, client), client.halt, runner.get_loop(), facts.pace
+            )
             try:
                 while (results := runner.run(window.next_chunk(CHUNK))) is not None:
                     yield Chunk(results, meter.snapshot())
@@ -157,15 +159,18 @@ def _unreadable(walker: Walker, id: str, why: Reject) -> Work:
     return result
 
 
-def window_size(served: Mapping[str, ServedModel]) -> int:
-    """Unfinished rows at once: enough for every server's limit, with rows to spare that wait for one server while
-    another is idle."""
+def window_size(job: StageJob, served: Mapping[str, ServedModel]) -> int:
+    """Unfinished rows at once: enough to keep every server's limit full.
+
+    Where a row asks once, little more than the limit is enough. Where it asks several times, rows wait for one another
+    (for a judge while the writer is idle, and in the last rows' chains): then four times the limit.
+    """
     limits: dict[str, int] = {}
     for model in served.values():
         server = model.server or model.name
         limits[server] = max(limits.get(server, 0), model.spec.in_flight)
-    spare = 2.0 if len(limits) > 1 else 1.25
-    return max(LEAST_WINDOW, int(spare * sum(limits.values())))
+    asking = sum(1 for step in job.stage.steps if job.plan.steps[step].models)
+    return max(LEAST_WINDOW, int((4 if asking > 1 else 1.25) * sum(limits.values())))
 
 
 def share(model: ServedModel, workers: int) -> ServedModel:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import IO
 
+from attar.execute.context import Pace
 from attar.execute.options import Interrupted
 from attar.execute.results import RowResult
 
@@ -77,6 +78,7 @@ class Window:
         stopping: asked whenever a row finishes; True stops feeding.
         halt: called once something must stop the run: nothing new may be sent, what was sent may arrive.
         loop: the event loop that will run it.
+        pace: told when the last row is in.
     """
 
     def __init__(
@@ -86,11 +88,13 @@ class Window:
         stopping: Stopping,
         halt: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
+        pace: Pace,
     ) -> None:
         self._work = work
         self._size = size
         self._stopping = stopping
         self._halt = halt
+        self._pace = pace
         self._reorder = Reorder()
         self._ready: list[RowResult] = []
         self._tasks: set[asyncio.Task[RowResult]] = set()
@@ -148,7 +152,7 @@ class Window:
             try:
                 work = next(self._work)
             except StopIteration:
-                self._exhausted = True
+                self._exhausted = self._pace.last_row_in = True
                 self._wake.set()
                 return
             except BaseException as error:
