@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import pickle
-import shutil
 import socket
-import subprocess
+import threading
 import time
 import traceback
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -238,21 +239,6 @@ def test_secrets_show_nowhere(server: Any, ask: Any, capfd: Any, caplog: Any) ->
         assert secret not in everything
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate and its key, in one PEM file."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl to make a certificate with")
-    folder = tmp_path_factory.mktemp("tls")
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem -days 2 -subj /CN=stand-in"
-    subprocess.run(
-        [*command.split(), "-addext", "subjectAltName=IP:127.0.0.1"], cwd=folder, check=True, capture_output=True
-    )
-    both = folder / "both.pem"
-    both.write_text((folder / "k.pem").read_text() + (folder / "c.pem").read_text())
-    return both
-
-
 def test_tls_is_verified_against_a_file_or_switched_off(certificate: Path, ask: Any) -> None:
     from attar.testing import StandInServer
 
@@ -331,3 +317,100 @@ def test_cancelling_leaves_nothing_behind(server: Any, ask: Any) -> None:
         assert (await m.chat("q 1")).text == "q 1"
 
     ask(server.url, body, in_flight=4)
+
+
+class Talk(threading.Thread):
+    """A server in a thread that reads requests, one per connection, and gives each the same answer."""
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__(daemon=True)
+        self._answer = answer
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self.requests: list[bytes] = []
+
+    def run(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            with connection:
+                got = b""
+                while b"\r\n\r\n" not in got or not got.endswith(b"}"):
+                    got += connection.recv(65536)
+                self.requests.append(got)
+                connection.sendall(self._answer)
+
+    def __enter__(self) -> Talk:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+
+_ANSWER = b'{"choices":[{"message":{"content":"yes"},"finish_reason":"stop"}]}'
+_YES = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(_ANSWER), _ANSWER)
+
+
+async def _hello(m: Any) -> str:
+    text: str = (await m.chat("hello")).text
+    return text
+
+
+def test_a_proxy_of_the_environment_is_used(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "no_proxy", "NO_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with Talk(_YES) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        assert ask("http://model.invalid/v1", _hello, env={"ATTAR_API_KEY": "key-0123"}) == "yes"
+    request = proxy.requests[0]
+    assert request.startswith(b"POST http://model.invalid/v1/chat/completions HTTP/1.1\r\n")
+    assert b"Authorization: Bearer key-0123\r\n" in request and b"X-Request-Id: " in request
+    port = proxy.port  # nobody there now
+    with pytest.raises(Stop) as caught:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+        ask("http://model.invalid/v1", _hello, policy=replace(QUICK, dead_after=0.1))
+    assert caught.value.diagnostics[0].code == "E606"
+
+
+def test_the_head_of_a_request(ask: Any) -> None:
+    with Talk(_YES) as talk:
+        url = f"http://us%65r:p%40ss@127.0.0.1:{talk.port}/दर्पण/a b/v1"
+        headers = {"content-type": "application/x", "X-Tenant": " गंध ", "x-request-id": "no", "Host": "other"}
+        assert ask(url, _hello, endpoint=Endpoint(headers=headers)) == "yes"
+    head, _, body = talk.requests[0].partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert lines[0] == f"POST /{quote('दर्पण')}/a%20b/v1/chat/completions HTTP/1.1"
+    sent = dict(line.split(": ", 1) for line in lines[1:])
+    assert len(sent) == len(lines) - 1
+    assert sent["Authorization"] == "Basic " + base64.b64encode(b"user:p@ss").decode()
+    assert (sent["content-type"], sent["X-Tenant"], sent["Host"]) == ("application/x", "गंध", "other")
+    assert len(sent["X-Request-Id"]) == 32 and int(sent["Content-Length"]) == len(body)
+    assert "x-request-id" not in sent and "Content-Type" not in sent
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "code"),
+    [
+        ("http://127.0.0.1:99999/v1", {}, "E605"),
+        ("ftp://127.0.0.1/v1", {}, "E605"),
+        ("http:///v1", {}, "E605"),
+        ("http://127.0.0.1:9/v1", {"X": "a\r\nEvil: b"}, "E614"),
+        ("http://127.0.0.1:9/v1", {"X Y": "a"}, "E614"),
+    ],
+)
+def test_addresses_and_headers_that_cannot_be_sent(ask: Any, url: str, headers: dict[str, str], code: str) -> None:
+    with pytest.raises(Stop) as caught:
+        ask(url, _hello, endpoint=Endpoint(headers=headers))
+    assert caught.value.diagnostics[0].code == code and caught.value.exit_code == 2
+
+
+def test_a_redirect_is_told_and_not_followed(ask: Any) -> None:
+    answer = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+    with Talk(answer) as talk, pytest.raises(Stop) as caught:
+        ask(f"http://127.0.0.1:{talk.port}/v1", _hello)
+    assert caught.value.diagnostics[0].code == "E603" and "redirects" in str(caught.value)
+    assert len(talk.requests) == 1

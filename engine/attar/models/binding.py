@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from attar.models.calls import ServedModel, Stop
-from attar.models.http import Origin
+from attar.models.connection import Origin
 from attar.models.policy import RetryPolicy
 from attar.models.secrets import base_url, resolve_text, variables_in
 from attar.models.transport import Route, Server, proxy_for

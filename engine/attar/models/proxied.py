@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from attar.models.http import CONNECT_SECONDS, KEEP_ALIVE, BadCertificate, Broken, CannotConnect, Response
+from attar.models.connection import BadCertificate, Broken, CannotConnect, Response
+from attar.models.http import CONNECT_SECONDS, KEEP_ALIVE
 
 
 class ProxiedClient:

@@ -13,7 +13,8 @@ import orjson
 
 from attar.api import RowError
 from attar.models.calls import Stop
-from attar.models.http import BadCertificate, Broken, CannotConnect, HttpClient, Origin, Response
+from attar.models.connection import BadCertificate, Broken, CannotConnect, Origin, Response
+from attar.models.http import HttpClient
 from attar.models.limiter import Limiter
 from attar.models.meter import Usage
 from attar.models.policy import RetryPolicy, retry_after
