@@ -48,8 +48,11 @@ def command(
     if mermaid:
         print(draw_mermaid(plan), end="")
         return 0
-    outlook = look_ahead(plan, limit, backend, runs)
-    passed, source = acceptance(runs / plan.recipe)
+    from attar.store.workspace import Workspace
+
+    latest = Workspace(runs, plan.recipe).latest
+    outlook = look_ahead(plan, limit, backend, runs, latest)
+    passed = acceptance(latest)
     found = estimate(plan, passed or ACCEPTANCE)
     if as_json:
         print_json(_document(plan, outlook, asdict(found), draw_mermaid(plan)))
@@ -62,8 +65,8 @@ def command(
     for trouble in outlook.troubles:
         print(f"model trouble: {trouble}")
     print("\nEstimate, as if nothing were reused\n" + found.text().rstrip("\n"))
-    if source:
-        print(f"- shares of rows that judges pass are those of run {source}")
+    if passed and latest is not None:
+        print(f"- shares of rows that judges pass are those of run {latest.name}")
     return 0
 
 
@@ -82,8 +85,8 @@ class Outlook:
     troubles: list[str]
 
 
-def look_ahead(plan: Plan, limit: int | None, backend: str | None, runs: Path) -> Outlook:
-    """Compares a plan with what earlier runs left."""
+def look_ahead(plan: Plan, limit: int | None, backend: str | None, runs: Path, latest: Path | None) -> Outlook:
+    """Compares a plan with what earlier runs left, and with the latest of them."""
     from attar.execute import RunOptions, prepare
 
     try:
@@ -96,14 +99,14 @@ def look_ahead(plan: Plan, limit: int | None, backend: str | None, runs: Path) -
             [f"{found.message}; {found.help}".rstrip("; ") for found in error.diagnostics],
         )
     why = prepared.reusable()
-    before, name = _latest_manifest(runs / plan.recipe)
+    before = _steps_of(latest)
     for stage in prepared.plan.stages:
         reason = why[stage.index]
-        if reason is None or not before:
+        if reason is None or latest is None or not before:
             continue
         changed = _changed(prepared.plan, stage.steps, before)
         if changed:
-            why[stage.index] = f"{reason}; changed since run {name}: {', '.join(changed)}"
+            why[stage.index] = f"{reason}; changed since run {latest.name}: {', '.join(changed)}"
     return Outlook(why, prepared.backends(), [])
 
 
@@ -123,29 +126,29 @@ def _changed(plan: Plan, steps: tuple[str, ...], before: Mapping[str, Any]) -> l
     return found
 
 
-def _latest_manifest(folder: Path) -> tuple[dict[str, Any], str]:
-    """Steps of the latest run's manifest and the run's name; ({}, "") where there is none."""
-    try:
-        name = (folder / "latest").read_text(encoding="utf-8").strip()
-        steps: dict[str, Any] = json.loads((folder / name / "manifest.json").read_text(encoding="utf-8"))["steps"]
-    except (OSError, ValueError, KeyError):
-        return {}, ""
-    return steps, name
+def _steps_of(run: Path | None) -> dict[str, Any]:
+    """The steps in a run's manifest; {} where there is none."""
+    steps: dict[str, Any] = _read(run, "manifest.json").get("steps", {})
+    return steps
 
 
-def acceptance(folder: Path) -> tuple[dict[str, float], str]:
-    """Judge → share of its verdicts that passed in the latest run that asked models, and that run's name."""
-    try:
-        name = (folder / "latest").read_text(encoding="utf-8").strip()
-        results = json.loads((folder / name / "results.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}, ""
+def acceptance(run: Path | None) -> dict[str, float]:
+    """Step → share of its tries that passed in a run that asked models; {} for a rehearsal, or where there is none."""
+    results = _read(run, "results.json")
     shares = {}
     for step, counts in results.get("ledger", {}).items():
         tries = counts["in"] - counts["dead"] + counts["retried"]
         if tries > 0 and not results.get("rehearsal"):
             shares[step] = counts["accepted"] / tries
-    return shares, name if shares else ""
+    return shares
+
+
+def _read(run: Path | None, name: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((run / name).read_text(encoding="utf-8")) if run is not None else {}
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def _document(plan: Plan, outlook: Outlook, found: Mapping[str, Any], mermaid: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def describe_step(registry: Registry, use: str) -> dict[str, Any]:
     doc = inspect.cleandoc(found.__doc__ or "")
     return {
         "use": use,
-        "kind": kind_of(found),
+        "kind": kind_text(found),
         "version": found.version,
         "summary": doc.partition("\n\n")[0].replace("\n", " "),
         "doc": doc,
@@ -34,22 +34,14 @@ def describe_step(registry: Registry, use: str) -> dict[str, Any]:
     }
 
 
-def kind_of(found: type[Any]) -> str:
+def kind_text(found: type[Any]) -> str:
     """What a recipe author needs to know of a step's class: where it may stand."""
-    from attar.api import DatasetStep, Judge, MergeStep, RowStep, Sink, Source
+    from attar.plan.draft import kind_of
 
-    if issubclass(found, RowStep):
+    kind = kind_of(found) or "step"
+    if kind == "row":
         return "row step, expands" if found.expands else "row step"
-    for base, name in (
-        (Source, "source"),
-        (Judge, "judge"),
-        (MergeStep, "merge step"),
-        (DatasetStep, "dataset step"),
-        (Sink, "sink"),
-    ):
-        if issubclass(found, base):
-            return name
-    return "step"
+    return f"{kind} step" if kind in ("dataset", "merge") else kind
 
 
 def config_fields(config: type[BaseModel]) -> list[dict[str, Any]]:
