@@ -99,7 +99,7 @@ class BatchGraph(PipelineStep):  # type: ignore[misc]
     def run(self, data: Iterator[EnteringBatch], rank: int = 0, world_size: int = 1) -> Iterator[None]:
         job = self.job
         files = RankFiles(job, rank, job.slice(rank, world_size)[0])
-        facts = Facts(job.plan.seed, job.plan.params, None, None, job.tables, job.scratch)
+        facts = Facts.of(job)
         stopping = stop_check(job, None)
         for entering in data:
             if stopping():

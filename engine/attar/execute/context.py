@@ -25,6 +25,7 @@ from attar.models import Call, ModelClient
 from attar.recipe.expressions import render
 
 if TYPE_CHECKING:
+    from attar.execute.job import StageJob
     from attar.store.journal import Journal
 
 FIRST_TRY = Retry()
@@ -53,7 +54,7 @@ class Facts(NamedTuple):
 
     Attributes:
         seed: the recipe's seed.
-        params: the recipe's params, as prompts see them.
+        params: step → the params its prompts see.
         client: None in steps that may not call models (sources, dataset steps, sinks).
         journal: for effects; None where there are none.
         tables: step → folder of its finished output.
@@ -62,12 +63,20 @@ class Facts(NamedTuple):
     """
 
     seed: int
-    params: Mapping[str, Any]
+    params: Mapping[str, Mapping[str, Any]]
     client: ModelClient | None
     journal: Journal | None
     tables: Mapping[str, Path]
     scratch: Path
     pace: Pace = Pace()
+
+    @classmethod
+    def of(
+        cls, job: StageJob, client: ModelClient | None = None, journal: Journal | None = None, pace: Pace | None = None
+    ) -> Facts:
+        """The facts of a stage; without client and journal for steps that may not ask models."""
+        params = {name: planned.params for name, planned in job.plan.steps.items()}
+        return cls(job.plan.seed, params, client, journal, job.tables, job.scratch, pace or Pace())
 
 
 class StepContext:
@@ -155,7 +164,7 @@ class StepContext:
 
     def messages(self, prompt: PromptRef, row: Row, **extra: Any) -> list[Message]:
         text = _choose(prompt, prompt.texts, row)
-        variables = {**row.columns, "retry": self.retry, "params": self._facts.params, **extra}
+        variables = {**row.columns, "retry": self.retry, "params": self._facts.params.get(self.step, {}), **extra}
         try:
             messages: list[Message] = [
                 {"role": part.role, "content": render(part.text, variables)} for part in text.parts

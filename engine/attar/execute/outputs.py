@@ -88,9 +88,7 @@ def publish(prepared: Prepared, on_event: OnEvent) -> dict[str, Any]:
         rows = StoredTable(prepared.table(output.step))
         final = prepared.run_folder / output.name
         draft = _draft(prepared, output.name)
-        context = StepContext(
-            Facts(plan.seed, plan.params, None, None, {}, prepared.workspace.folder), output.name, out=draft
-        )
+        context = StepContext(Facts(plan.seed, {}, None, None, {}, prepared.workspace.folder), output.name, out=draft)
         assert isinstance(output.sink, Sink)
         with blamed_on(f"outputs.{output.name}", output.format):
             output.sink.write(rows, context)

@@ -105,7 +105,7 @@ class RowGraph(PipelineStep):  # type: ignore[misc]
         runner = asyncio.Runner(loop_factory=new_event_loop)
         try:
             client = runner.run(self.open_client(served, journal, meter, Notices(job.folder, rank)))
-            facts = Facts(job.plan.seed, job.plan.params, client, journal, job.tables, job.scratch, Pace())
+            facts = Facts.of(job, client, journal, Pace())
             walker = Walker(program, facts)
             size = window_size(job, served)
             window = Window(
@@ -207,4 +207,4 @@ class WriteShard(PipelineStep):  # type: ignore[misc]
 def source_context(job: StageJob, step: str) -> StepContext:
     """The context of a source: no models, no journal, the stage's scratch folder."""
     job.scratch.mkdir(parents=True, exist_ok=True)
-    return StepContext(Facts(job.plan.seed, job.plan.params, None, None, job.tables, job.scratch), step)
+    return StepContext(Facts.of(job), step)

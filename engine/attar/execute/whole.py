@@ -41,9 +41,7 @@ class WholeDataset(PipelineStep):  # type: ignore[misc]
         enter_worker(job)
         planned = job.plan.steps[job.stage.steps[0]]
         tables = {name: StoredTable(job.tables[name]) for name in planned.inputs}
-        context = StepContext(
-            Facts(job.plan.seed, job.plan.params, None, None, job.tables, job.scratch), planned.name, side=planned.side
-        )
+        context = StepContext(Facts.of(job), planned.name, side=planned.side)
         files = RankFiles(job, rank)
         account = Account(planned.name, tables)
         if isinstance(planned.step, MergeStep):
@@ -86,9 +84,7 @@ class WriteOut(PipelineStep):  # type: ignore[misc]
         out = job.folder / "out" / "sink"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
-        context = StepContext(
-            Facts(job.plan.seed, job.plan.params, None, None, job.tables, job.scratch), planned.name, out=out
-        )
+        context = StepContext(Facts.of(job), planned.name, out=out)
         with blamed_on(planned.name, planned.use):
             planned.step.write(rows, context)
         files = RankFiles(job, rank)

@@ -164,6 +164,7 @@ def _planned(draft: Draft) -> PlannedStep:
         side=dict(draft.side),
         retry_region=draft.region,
         models=draft.models,
+        params=draft.loaded.params,
     )
 
 

@@ -238,7 +238,7 @@ class Flow:
                 if name not in known and name not in text.variables:
                     span = self._faults.span(draft.loaded, path)
                     self._no_column(draft, name, span, (*draft.loaded.path, *path), incoming)
-            faults = list(param_faults(text, self._loaded.params))
+            faults = list(param_faults(text, draft.loaded.params))
             for part in text.parts:
                 inside = struct_faults(part.text, incoming, text.variables)
                 faults += [fault._replace(line=part.line + fault.line - 1) for fault in inside]

@@ -51,7 +51,7 @@ def own_part(planned: PlannedStep, plan: Plan, folder: Path) -> str:
         [code_digest(module) for module in modules],
         identity_of(config, folder),
         [model_identity(plan.models[name]) for name in planned.models],
-        _params_read(config, plan.params, folder),
+        _params_read(config, planned.params, folder),
         plan.seed,
         planned.when,
         planned.on_fail.model_dump() if planned.on_fail is not None else None,

@@ -30,6 +30,7 @@ class PlannedStep:
             last, in topological order. Empty otherwise.
         fingerprint: hex; covers all that decides this step's output and that of those before it.
         models: names of models it uses.
+        params: what its prompts see as `params`: those of the recipe it was written in (an included one has its own).
     """
 
     name: str
@@ -48,6 +49,7 @@ class PlannedStep:
     retry_region: tuple[str, ...] = ()
     fingerprint: str = ""
     models: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
