@@ -17,7 +17,7 @@ from attar.api import Reject, Source
 from attar.execute.context import Facts, Pace, StepContext
 from attar.execute.faults import blamed_on
 from attar.execute.job import StageJob
-from attar.execute.process import enter_worker, new_event_loop, stop_check
+from attar.execute.process import enter_worker, new_event_loop, rare_collections, stop_check
 from attar.execute.program import compile_stage
 from attar.execute.ranks import Notices, RankFiles
 from attar.execute.results import RowResult
@@ -112,8 +112,9 @@ class RowGraph(PipelineStep):  # type: ignore[misc]
                 _works(walker, data), size, stop_check(job, client), client.halt, runner.get_loop(), facts.pace
             )
             try:
-                while (results := runner.run(window.next_chunk(CHUNK))) is not None:
-                    yield Chunk(results, meter.snapshot())
+                with rare_collections():
+                    while (results := runner.run(window.next_chunk(CHUNK))) is not None:
+                        yield Chunk(results, meter.snapshot())
             finally:
                 runner.run(_close(window, client, meter))
             yield Chunk([], meter.snapshot())
