@@ -29,14 +29,15 @@ if TYPE_CHECKING:
     from attar.store.journal import Journal
 
 FIRST_TRY = Retry()
+_BEHIND_ALL = 1 << 44  # larger than any row's number
 NO_PROMPT: tuple[None, Mapping[str, Any]] = (None, {})
 
 
 class Pace:
     """Which row may ask next. While there are rows to come, older rows first: they free the window and memory.
 
-    Once the last row is in, rows with most steps before them first: else the last rows would walk their chains alone,
-    with the server half empty. (Highest level first, as T. C. Hu's scheduling of chains has it.)
+    Once the last row is in, in order of arrival, so that all rows near their end together: else the last rows would
+    walk their chains alone, with the server half empty.
     """
 
     __slots__ = ("last_row_in",)
@@ -44,9 +45,9 @@ class Pace:
     def __init__(self) -> None:
         self.last_row_in = False
 
-    def priority(self, ordinal: int, depth: int) -> int:
-        """Smaller goes first. `depth` is the step's place in the stage."""
-        return ((1 + depth) << 44) | ordinal if self.last_row_in else ordinal
+    def priority(self, ordinal: int) -> int:
+        """Smaller goes first, equals in order of arrival."""
+        return _BEHIND_ALL if self.last_row_in else ordinal
 
 
 class Facts(NamedTuple):
@@ -93,7 +94,6 @@ class StepContext:
         "_side",
         "ask",
         "attempt",
-        "depth",
         "ordinal",
         "retry",
         "row_id",
@@ -110,7 +110,6 @@ class StepContext:
         attempt: int = 1,
         retry: Retry = FIRST_TRY,
         ordinal: int = 0,
-        depth: int = 0,
         side: Mapping[str, str] | None = None,
         out: Path | None = None,
     ) -> None:
@@ -121,7 +120,6 @@ class StepContext:
         self._side = side or {}
         self.ask = 0  # how often a judge was asked before in this attempt without an answer that could be parsed
         self.attempt = attempt
-        self.depth = depth
         self.ordinal = ordinal
         self.retry = retry
         self.row_id = row_id
@@ -268,7 +266,7 @@ class StepContext:
 
     @property
     def _priority(self) -> int:
-        return self._facts.pace.priority(self.ordinal, self.depth)
+        return self._facts.pace.priority(self.ordinal)
 
     @property
     def _client(self) -> ModelClient:

@@ -27,7 +27,6 @@ class Node:
         added: columns it makes, in order; the first is its main column.
         leaving: all columns that leave.
         project: all columns that leave, where it also drops some; None where it only adds.
-        depth: its place in the stage's topological order.
         lineage: names of the steps before it in the stage and itself, in topological order.
     """
 
@@ -44,7 +43,6 @@ class Node:
     expands: bool
     side: Mapping[str, str]
     lineage: tuple[str, ...] = ()
-    depth: int = 0
 
 
 @dataclass(slots=True)
@@ -97,7 +95,6 @@ def compile_stage(plan: Plan, stage: Stage) -> Program:
         if node.expands:
             members[name] = []
         node.lineage = _lineage(node, nodes, names)
-        node.depth = names.index(name)
     taps: dict[str, tuple[str, ...]] = {}
     for scope in members:
         taps[scope] = tuple(tap for tap in stage.taps if scope_of_output[tap] == scope)

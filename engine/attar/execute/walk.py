@@ -183,7 +183,7 @@ class Walker:
         """Runs one node once. Sets its columns and fate; a judge's verdict is returned for the caller to settle."""
         name = node.name
         row = Row(scope.id, columns, scope.parents, attempt)
-        context = StepContext(self._facts, name, scope.id, attempt, retry, ordinal, node.depth, node.side)
+        context = StepContext(self._facts, name, scope.id, attempt, retry, ordinal, node.side)
         try:
             if node.when is not None and not node.when(columns):
                 scope.env[name] = {**columns, **dict.fromkeys(node.added)}
