@@ -430,3 +430,29 @@ def test_tls_connections_are_kept_and_large_bodies_pass(run: Any, certificate: P
                 await served.post()
 
     run(body())
+
+
+@pytest.mark.parametrize("first", ["refuses", "swallows"])
+def test_of_a_names_addresses_the_one_that_answers_is_kept(
+    run: Any, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    monkeypatch.setattr(http, "_NEXT_SECONDS", 0.1)
+    # A listener whose queue is full takes no connection, as a network that swallows packets.
+    with socket.socket() as other, socket.socket() as filling:
+        other.bind(("127.0.0.1", 0))
+        bad = ("127.0.0.1", other.getsockname()[1])
+        if first == "swallows":
+            other.listen(0)
+            filling.connect(bad)
+
+        async def body() -> None:
+            async with serving(_always(OK)) as served:
+                good = served.origin[:2]
+                named = Origin("a.name", 80, None)
+                served.client._addresses[named] = (asyncio.get_running_loop().time() + 60, [bad, good])
+                for _ in range(2):
+                    assert (await served.client.post(named, REQUEST, 5)).body == b"hello"
+                    assert served.client._addresses[named][1] == [good, bad]
+                assert served.connections == 1
+
+        run(body())

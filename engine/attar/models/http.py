@@ -17,6 +17,7 @@ from attar.models.connection import BadCertificate, Broken, CannotConnect, Conne
 # vLLM and uvicorn close a connection that was idle for 5 seconds: ours must be gone before, or requests are lost to it.
 KEEP_ALIVE = 4.0
 CONNECT_SECONDS = 30.0
+_NEXT_SECONDS = 2.0
 _ADDRESS_SECONDS = 300.0
 
 
@@ -112,11 +113,16 @@ class HttpClient:
         failure: OSError | None = None
         try:
             async with asyncio.timeout_at(min(deadline, loop.time() + CONNECT_SECONDS)):
-                for address in await self._resolve(origin, loop):
+                addresses = await self._resolve(origin, loop)
+                for address in addresses:
+                    # One that swallows packets (IPv6 on many a network) must not stand before one that answers.
+                    patience = None if address == addresses[-1] else _NEXT_SECONDS
                     try:
-                        _, connection = await loop.create_connection(
-                            lambda: Connection(self, origin), *address, ssl=origin.tls, server_hostname=name
-                        )
+                        async with asyncio.timeout(patience):
+                            _, connection = await loop.create_connection(
+                                lambda: Connection(self, origin), *address, ssl=origin.tls, server_hostname=name
+                            )
+                        self._prefer(origin, address)
                         return connection
                     except ssl.SSLCertVerificationError:
                         raise BadCertificate from None
@@ -140,6 +146,13 @@ class HttpClient:
         addresses = list(dict.fromkeys(entry[4][:2] for entry in found))
         self._addresses[origin] = (loop.time() + _ADDRESS_SECONDS, addresses)
         return addresses
+
+    def _prefer(self, origin: Origin, address: Any) -> None:
+        """Tries the address that answered first from now on."""
+        known = self._addresses.get(origin)
+        if known is not None and known[1][0] != address:
+            rest = [other for other in known[1] if other != address]
+            self._addresses[origin] = (known[0], [address, *rest])
 
     def _tick(self) -> None:
         loop = self._loop
