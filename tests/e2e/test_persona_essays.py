@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,3 +64,15 @@ def test_rehearsal_accepts_half_reaches_every_step_and_takes_every_loop(tmp_path
     provenance = table(run_folder(attar.runs, "persona-essays") / "provenance")
     assert provenance
     assert all(row["rehearsal"] for row in provenance)
+
+
+def test_a_rehearsal_is_the_same_in_another_folder(tmp_path: Path) -> None:
+    digests = set()
+    for name in ("one", "two words"):
+        home = tmp_path / name
+        shutil.copytree(ROOT / "recipes", home / "recipes")
+        shutil.copytree(ROOT / "prompts", home / "prompts")
+        attar = Attar(home, None)
+        attar("run", "recipes/persona_essays.yaml", "--backend", "rehearsal", "--limit", 6, "--runs", attar.runs)
+        digests.add(results(attar.runs, "persona-essays")["outputs"]["dataset"]["digest"])
+    assert len(digests) == 1

@@ -7,10 +7,12 @@ log lines on the user's terminal. Ranks, completion marks and statistics are dat
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.utils.stats import PipelineStats
 
 from attar.errors import fail
+from attar.execute.options import Interrupted
+from attar.execute.process import asked_to_stop
 
 
 class StageExecutor(LocalPipelineExecutor):  # type: ignore[misc]
@@ -42,7 +46,8 @@ class StageExecutor(LocalPipelineExecutor):  # type: ignore[misc]
             return
         context = multiprocessing.get_context("forkserver")
         with ProcessPoolExecutor(min(self.workers, len(ranks)), mp_context=context) as pool:
-            futures = [pool.submit(_run_rank, self, rank) for rank in ranks]
+            with _deaf_to_ctrl_c():
+                futures = [pool.submit(_run_rank, self, rank) for rank in ranks]
             try:
                 done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
                 for future in waiting:
@@ -50,6 +55,8 @@ class StageExecutor(LocalPipelineExecutor):  # type: ignore[misc]
                 for future in done:
                     future.result()
             except BrokenProcessPool as error:
+                if asked_to_stop():  # whoever stopped us stopped the workers, too
+                    raise Interrupted from error
                 raise fail(
                     "E721",
                     "a worker process died (killed, or out of memory)",
@@ -70,6 +77,16 @@ class StageExecutor(LocalPipelineExecutor):  # type: ignore[misc]
             stats.save_to_disk(file)
         self.mark_rank_as_completed(rank)
         return stats
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started in the block never hear SIGINT, from their first instruction on: the driver tells them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run_rank(executor: StageExecutor, rank: int) -> None:

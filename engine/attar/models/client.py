@@ -184,7 +184,7 @@ class ModelClient:
         """The request's key and its value: known, in flight already, or asked for now."""
         protocol = bound.protocols[call.protocol]
         if bound.served.kind == "rehearsal":
-            body = {**body, **rehearsal.identity(call)}
+            body = {**body, **rehearsal.identity(call, seed)}
         key = request_key(protocol, bound.model, bound.revision, body, seed)
         journal = self._journal
         flying = self._flying
@@ -240,7 +240,7 @@ class ModelClient:
         protocol = call.protocol
         outcome: Any
         if bound.served.kind == "rehearsal":
-            outcome = _READ[protocol](rehearsal.respond(call, seed, key))
+            outcome = _READ[protocol](rehearsal.respond(call, seed))
             await asyncio.sleep(0)
         else:
             wire: dict[str, Any] = wire_body(bound, call, sampling, seed)

@@ -21,27 +21,33 @@ from attar.models.words import words
 _DIMENSIONS = 64
 
 
-def identity(call: Call) -> dict[str, Any]:
-    """What a rehearsed answer depends on besides the request: its template and what that sees."""
+def identity(call: Call, seed: int) -> dict[str, Any]:
+    """What a rehearsed answer depends on besides the request: what its template makes of the row.
+
+    Not what the template *could* see: params hold paths, and a rehearsal must not differ from one folder to another.
+    """
     if call.rehearse is None:
         return {}
     try:
-        seen = H(call.variables)
-    except TypeError:
-        seen = H(repr(sorted(call.variables.items(), key=lambda item: item[0])))
-    return {"rehearse": call.rehearse, "variables": seen}
+        return {"rehearse": H(_text(call, _dice(call, seed)))}
+    except RowError as error:
+        return {"rehearse": H("failed", error.detail)}
 
 
-def respond(call: Call, seed: int, key: str) -> dict[str, Any]:
+def _dice(call: Call, seed: int) -> Random:
+    return Random(f"{seed} {call.protocol}")
+
+
+def respond(call: Call, seed: int) -> dict[str, Any]:
     """The body a server would send.
 
     Args:
-        seed: of the request; words, picks and failures follow it and the request's key.
+        seed: of the request; words, picks and failures follow it.
 
     Raises:
         RowError: `rehearse`, the template failed.
     """
-    rng = Random(f"{seed} {key}")
+    rng = _dice(call, seed)
     if call.protocol == "embeddings":
         rows = [{"index": i, "embedding": _vector(text)} for i, text in enumerate(call.texts)]
         return {"data": rows, "usage": {"prompt_tokens": sum(len(t) for t in call.texts) // 4 + 1}}

@@ -257,14 +257,14 @@ class FakeContext:
         said = self._scripted(call, key, 0)
         if said is not None:
             return [list(vector) for vector in said]
-        return [row["embedding"] for row in respond(call, self.seed(key), key)["data"]]
+        return [row["embedding"] for row in respond(call, self.seed(key))["data"]]
 
     async def logprobs(self, model: ModelRef, text: str, *, key: str = "") -> list[float]:
         call = Call("logprobs", str(model), self._step, self._row, 0, prompt=text)
         said = self._scripted(call, key, 0)
         if said is not None:
             return list(said)
-        body = respond(call, self.seed(key), key)
+        body = respond(call, self.seed(key))
         return [x for x in body["choices"][0]["logprobs"]["token_logprobs"] if x is not None]
 
     async def effect(self, key: str, fn: Callable[[], Awaitable[Json]]) -> Json:
@@ -322,7 +322,7 @@ class FakeContext:
             text = said if isinstance(said, str) else orjson.dumps(said).decode()
             return Answer(text, key=name, usage=Usage(len(call.messages), len(text) // 4 + 1))
         read = chat_value if call.protocol == "chat" else completion_value
-        value = read(respond(replace(call, variables=dict(call.variables)), seed, name))
+        value = read(respond(replace(call, variables=dict(call.variables)), seed))
         usage = Usage(value["prompt_tokens"], value["completion_tokens"])
         return Answer(value["text"], finish_reason=value["finish"], usage=usage, key=name)
 
