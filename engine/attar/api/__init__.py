@@ -17,6 +17,7 @@ from attar.api.steps import (
     Step,
 )
 from attar.api.types import Columns, ParsedType, Type, nullable, parse_type
+from attar.recipe.language import Sampling
 
 __all__ = [
     "EMPTY",
@@ -49,6 +50,7 @@ __all__ = [
     "RowSet",
     "RowStep",
     "Runtime",
+    "Sampling",
     "SchemaRef",
     "Sink",
     "Source",
