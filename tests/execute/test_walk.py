@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from attar.api import Config, Context, Judge, Reject, Row, RowError, RowStep, Source, Verdict
 from attar.errors import AttarError
-from attar.execute.context import Facts
+from attar.execute.context import Facts, Pace
 from attar.execute.program import compile_stage
 from attar.execute.results import RowResult
 from attar.execute.walk import Walker
@@ -86,11 +86,11 @@ def planned(
     )
 
 
-def walk(steps: Sequence[PlannedStep], taps: Sequence[str], n: int = 1) -> RowResult:
+def walk(steps: Sequence[PlannedStep], taps: Sequence[str], n: int = 1, pace: Pace | None = None) -> RowResult:
     names = tuple(step.name for step in steps)
     stage = Stage(0, "rows", names, (), tuple(taps), "f", ())
     plan = Plan("r", Path("r"), "", 7, {}, {}, {step.name: step for step in steps}, [stage], {}, "d")
-    walker = Walker(compile_stage(plan, stage), Facts(7, {}, None, None, {}, Path()))
+    walker = Walker(compile_stage(plan, stage), Facts(7, {}, None, None, {}, Path(), pace or Pace()))
     return asyncio.run(walker.row(0, "ab" * 16, (), None, {"n": n}))
 
 
@@ -307,6 +307,50 @@ def test_a_bug_in_a_step_is_a_dead_letter() -> None:
     assert result.outcomes[0].code == "exception"
     assert "ZeroDivisionError" in result.outcomes[0].detail
     balanced(result)
+
+
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, SystemExit, TimeoutError])
+def test_what_a_step_raises_never_ends_the_run_nor_loses_the_row(kind: type[BaseException]) -> None:
+    def bad(row: Row, ctx: Context) -> Mapping[str, Any]:
+        raise kind("of the step's own")
+
+    for again in (False, True):  # in a line of steps, and with branches at once
+        steps = [source(), planned("bad", Do(bad), ["src"], ["n"], ["x"])]
+        if again:
+            steps.append(planned("other", Do(lambda row, ctx: {"y": 1}), ["src"], ["n"], ["y"]))
+        result = walk(steps, [step.name for step in steps[1:]])
+        assert [(one.kind, one.code) for one in result.outcomes] == [("dead", "exception")]
+        assert counts(result)["bad"] == {"in": 1, "dead": 1}
+        assert [one.tap for one in result.emitted] == (["other"] if again else [])
+        balanced(result)
+
+
+def test_a_cancellation_by_the_engine_is_no_outcome() -> None:
+    def halted(row: Row, ctx: Context) -> Mapping[str, Any]:
+        raise asyncio.CancelledError("halted")
+
+    steps = [source(), planned("bad", Do(halted), ["src"], ["n"], ["x"])]
+    pace = Pace()
+    pace.halted = True
+    with pytest.raises(asyncio.CancelledError):
+        walk(steps, ["bad"], pace=pace)
+
+
+def test_a_verdict_that_is_none_of_the_four_is_a_dead_letter_not_a_pass() -> None:
+    steps = [source(), planned("ok", Say(lambda row, ctx: Verdict("maybe")), ["src"], ["n"], ["ok"])]  # type: ignore[arg-type]
+    result = walk(steps, ["ok"])
+    assert (result.outcomes[0].kind, result.outcomes[0].code) == ("dead", "plugin_contract")
+    assert result.emitted == []
+
+
+def test_words_of_a_step_that_cannot_be_stored_are_mended() -> None:
+    told: Any = Reject("bad", None)  # type: ignore[arg-type]
+    result = walk([source(), planned("bad", Do(lambda row, ctx: told), ["src"], ["n"], ["x"])], ["bad"])
+    assert (result.outcomes[0].code, result.outcomes[0].detail) == ("bad", "")
+
+    steps = [source(), planned("ok", Say(lambda row, ctx: Verdict("pass", feedback="a\ud83d")), ["src"], ["n"], ["ok"])]
+    trail = walk(steps, ["ok"]).emitted[0].trail
+    assert trail is not None and b"a\\\\ud83d" in trail
 
 
 def test_an_undeclared_column_is_a_dead_letter() -> None:

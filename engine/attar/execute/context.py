@@ -40,10 +40,11 @@ class Pace:
     walk their chains alone, with the server half empty.
     """
 
-    __slots__ = ("last_row_in",)
+    __slots__ = ("halted", "last_row_in")
 
     def __init__(self) -> None:
         self.last_row_in = False
+        self.halted = False  # the engine has told the client to send nothing more
 
     def priority(self, ordinal: int) -> int:
         """Smaller goes first, equals in order of arrival."""

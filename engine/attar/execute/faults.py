@@ -24,7 +24,7 @@ def blamed_on(step: str, use: str) -> Iterator[None]:
         raise fail(
             problem.code, f"step {step!r} ({use}): {problem.message}", help=problem.help, exit_code=1
         ) from problem
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise fail(
             "E724",
             f"step {step!r} ({use}) failed: {type(error).__name__}: {error}",

@@ -61,8 +61,8 @@ def rare_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-def stop_check(job: StageJob, client: Any) -> Callable[[], bool]:
-    """Tells whether the user asked to stop; the first time it says so, the client is told to send nothing more."""
+def stop_check(job: StageJob, halt: Callable[[], None] | None) -> Callable[[], bool]:
+    """Tells whether the user asked to stop; the first time it says so, `halt` has the client send nothing more."""
     looked = 0.0
     told = False
     in_driver = job.in_driver()
@@ -78,8 +78,8 @@ def stop_check(job: StageJob, client: Any) -> Callable[[], bool]:
             if now - looked >= LOOK_SECONDS:
                 looked = now
                 told = job.stop_file.exists()
-        if told and client is not None:
-            client.halt()
+        if told and halt is not None:
+            halt()
         return told
 
     return stopping

@@ -45,6 +45,11 @@ class RowResult(NamedTuple):
     """step, kind (rejected, review, dead, retried), code, row id, detail"""
 
 
+def shown(text: Any) -> str:
+    """What a step said of a row, as text that can be stored: None is nothing, broken characters are spelt out."""
+    return "" if text is None else str(text).encode("utf-8", "backslashreplace").decode()
+
+
 def json_of(columns: Columns) -> bytes:
     try:
         return orjson.dumps(columns, default=_plain, option=orjson.OPT_NON_STR_KEYS)

@@ -106,11 +106,14 @@ class RowGraph(PipelineStep):  # type: ignore[misc]
         try:
             client = runner.run(self.open_client(served, journal, meter, Notices(job.folder, rank)))
             facts = Facts.of(job, client, journal, Pace())
+
+            def halt() -> None:
+                facts.pace.halted = True
+                client.halt()
+
             walker = Walker(program, facts)
             size = window_size(job, served)
-            window = Window(
-                _works(walker, data), size, stop_check(job, client), client.halt, runner.get_loop(), facts.pace
-            )
+            window = Window(_works(walker, data), size, stop_check(job, halt), halt, runner.get_loop(), facts.pace)
             try:
                 with rare_collections():
                     while (results := runner.run(window.next_chunk(CHUNK))) is not None:

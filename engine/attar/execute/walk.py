@@ -17,10 +17,11 @@ from attar.errors import AttarError, fail
 from attar.execute.context import FIRST_TRY, Facts, StepContext
 from attar.execute.memory import LoopMemory, verdict_column
 from attar.execute.program import Block, Loop, Node, Program
-from attar.execute.results import DEAD, Columns, Emitted, OutcomeRow, RowResult, json_of
+from attar.execute.results import DEAD, Columns, Emitted, OutcomeRow, RowResult, json_of, shown
 from attar.identity import child_id
 
 CHILDREN_AT_ONCE = 64
+OUTCOMES = ("pass", "fail", "unparseable", "error")
 
 
 class Scope:
@@ -73,10 +74,16 @@ class Walker:
     def unreadable(self, id: str, why: Reject, raw: Columns) -> RowResult:
         """The result of a record that the source could not read."""
         source = self._program.root
+        why = Reject(shown(why.code), shown(why.detail))
         outcome = OutcomeRow(DEAD, id, source, why.code, why.detail, 1, (), json_of(raw), None)
         return RowResult(
             [], [outcome], [(source, "in", 1), (source, DEAD, 1)], [(source, DEAD, why.code, id, why.detail)]
         )
+
+    def _ending(self) -> bool:
+        """Whether a cancellation comes from the engine, not from the step itself."""
+        task = asyncio.current_task()
+        return self._facts.pace.halted or (task is not None and task.cancelling() > 0)
 
     # -- one scope ---------------------------------------------------------------------------------------------
 
@@ -215,7 +222,9 @@ class Walker:
             self._end(node, scope, DEAD, error.code, error.detail, attempt, columns)
         except AttarError:
             raise
-        except Exception as error:  # a bad row or a bug in a step never ends a run
+        except (Exception, SystemExit, asyncio.CancelledError) as error:  # a bug in a step never ends a run
+            if isinstance(error, asyncio.CancelledError) and self._ending():
+                raise
             self._note(node, scope, context, attempt)
             self._end(node, scope, DEAD, "exception", f"{type(error).__name__}: {error}", attempt, columns)
         return None
@@ -231,6 +240,10 @@ class Walker:
                 if error.code not in ("unparseable", "truncated"):
                     raise
                 verdict = Verdict("unparseable", error.code, feedback=error.detail)
+            if verdict.outcome not in OUTCOMES:
+                known = ", ".join(OUTCOMES)
+                raise RowError("plugin_contract", f"a verdict is one of {known}, found {verdict.outcome!r}")
+            verdict = verdict._replace(code=shown(verdict.code), feedback=shown(verdict.feedback))
             if verdict.outcome != "unparseable":
                 break
         self._note(node, scope, context, row.attempt, verdict)
@@ -347,6 +360,7 @@ class Walker:
             entries.append(entry)
 
     def _end(self, node: Node, scope: Scope, kind: str, code: str, detail: str, attempt: int, columns: Columns) -> None:
+        code, detail = shown(code), shown(detail)
         scope.status[node.name] = kind
         scope.env.pop(node.name, None)
         scope.outcome[node.name] = OutcomeRow(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import IO
 
+from attar.errors import fail
 from attar.execute.context import Pace
 from attar.execute.options import Interrupted
 from attar.execute.results import RowResult
@@ -104,6 +105,7 @@ class Window:
         self._wake = asyncio.Event()
         self._loop = loop
         self._chunk = 1
+        self._lost = 0
 
     async def next_chunk(self, chunk: int) -> list[RowResult] | None:
         """Finished results in input order: as soon as there are `chunk`, or what there is every HEARTBEAT seconds.
@@ -128,6 +130,8 @@ class Window:
             await self._drain()
             raise Interrupted
         if not self._ready and self._exhausted and not self._tasks:
+            if self._lost:  # cancelled, yet nobody asked to stop: never call a stage whole that lacks rows
+                raise fail("E725", f"{self._lost} rows were cancelled without an outcome", exit_code=1)
             return None
         ready, self._ready = self._ready, []
         return ready
@@ -168,6 +172,7 @@ class Window:
     def _done(self, ordinal: int, task: asyncio.Task[RowResult]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
+            self._lost += 1
             return
         error = task.exception()
         if error is not None:
