@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 from pydantic import Field
 
@@ -21,7 +22,7 @@ class Rule(Config):
 
 
 class CheckConfig(Config):
-    rules: dict[str, str | Rule] = Field(
+    rules: dict[str, Annotated[str, Field(min_length=1)] | Rule] = Field(
         ..., min_length=1, description="reason code → expression that must be true, or `{expr, feedback}`"
     )
 

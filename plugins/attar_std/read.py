@@ -121,17 +121,22 @@ class Read(BatchSource[ReadConfig]):
         for file in files:
             if file.format in ("csv", "tsv"):
                 header = csv_header(file, self._options())
-                if twice := next((name for n, name in enumerate(header) if name in header[:n]), None):
+                twice = next((name for n, name in enumerate(header) if name in header[:n]), None)
+                if twice is not None:  # the name may be empty
                     raise ConfigProblem(
                         ("path",), f"{file.name!r} names column {twice!r} twice in its header", "", "E502"
                     )
         if self.config.columns is not None:
             return self._declared(files)
         found = self._infer(files)
-        names = {source: new for new, source in self.config.map.items()}
+        names: dict[str, str] = {}
         for new, source in self.config.map.items():
             if found and source not in found:
                 raise self._unknown(("map", new), source, found)
+            if source in names:
+                message = f"column {source!r} of the file has two new names, {names[source]!r} and {new!r}"
+                raise ConfigProblem(("map", new), message, "keep one; std.derive makes a copy", "E502")
+            names[source] = new
         for name in found:
             names.setdefault(name, OWN_ID if name == "id" else name)
         result: dict[str, Column] = {}
@@ -222,10 +227,15 @@ class Read(BatchSource[ReadConfig]):
             if left <= 0:
                 break
             if file.format == "parquet":
-                for name, kind in columns_of(file).items():
+                before = bool(seen)
+                present = columns_of(file)
+                for name in seen.keys() - present.keys():
+                    seen[name] = merge_all([seen[name], Seen(None, True)])
+                for name, kind in present.items():
                     if kind is None:
                         unreadable.add(name)
-                    one = Seen(kind._replace(nullable=False) if kind else None, kind is None or kind.nullable)
+                    null = kind is None or kind.nullable or (before and name not in seen)
+                    one = Seen(kind._replace(nullable=False) if kind else None, null)
                     seen[name] = merge_all([seen[name], one]) if name in seen else one
                 continue
             for chunk in chunks(file, self._options(), Mark(0, 0)):

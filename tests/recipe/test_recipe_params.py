@@ -85,6 +85,7 @@ def test_overrides_are_read_by_type(write: Any, name: str, given: Any, expected:
         ("n", "ten", "E212", "-p n: expected a whole number, found the text 'ten'"),
         ("n", "1.5", "E212", "expected a whole number"),
         ("n", "1_0", "E212", "expected a whole number"),
+        ("n", "9" * 5000, "E212", "not so long"),
         ("n", "0", "E212", "at least 1, found 0"),
         ("n", "101", "E212", "at most 100, found 101"),
         ("n", True, "E212", "found true"),
@@ -244,6 +245,8 @@ def test_the_environment_is_read_nowhere_else(write: Any, old: str, new: str, ma
         ("${env.API_KEY}", "sk-12345"),
         ("X-Plain: yes it is", "Authorization: Bearer abc"),
         ("https://${env.HOST}:${env.PORT}/v1", "https://me:secret@host/v1"),
+        ("https://${env.HOST}:${env.PORT}/v1", "https://me:secret@${env.HOST}/v1"),
+        ("https://${env.HOST}:${env.PORT}/v1", "https://${env.HOST}/v1?v=1&api_key=sk-12345"),
     ],
 )
 def test_secrets_written_into_the_recipe_are_refused_and_not_repeated(write: Any, old: str, new: str) -> None:

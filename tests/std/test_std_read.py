@@ -224,9 +224,29 @@ def test_an_unclosed_quote_costs_one_line_and_not_the_rest(tmp_path: Path) -> No
 def test_tsv_and_twice_named_columns(tmp_path: Path) -> None:
     path = write(tmp_path / "t.tsv", "a\tb", "1\tx y")
     assert read(path) == [(("t.tsv", 0), {"a": 1, "b": "x y"})]
-    twice = write(tmp_path / "u.csv", "a,a", "1,2")
-    with pytest.raises(ConfigProblem, match="twice"):
-        reader(twice).writes({})
+    for header in ("a,a", "a,,", ",b,"):
+        twice = write(tmp_path / "u.csv", header, "1,2,3")
+        with pytest.raises(ConfigProblem, match="twice"):
+            reader(twice).writes({})
+
+
+def test_one_column_cannot_be_mapped_to_two_names(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl", '{"a": 1}')
+    with pytest.raises(ConfigProblem, match="two new names, 'b' and 'c'"):
+        reader(file, map={"b": "a", "c": "a"}).writes({})
+    assert read(file, columns={"b": "int", "c": "int"}, map={"b": "a", "c": "a"})[0][1] == {"b": 1, "c": 1}
+
+
+@pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "b", "a"), ("b", "a", "c")])
+def test_a_column_that_some_parquet_files_lack_is_null_there(tmp_path: Path, order: tuple[str, ...]) -> None:
+    tables = {"a": {"n": [1, 2]}, "b": {"n": [3], "m": [4]}, "c": {"m": [5]}}
+    for place, name in enumerate(order):
+        pq.write_table(pa.table(tables[name]), tmp_path / f"{place}.parquet")
+    rows = [row for _, row in read(tmp_path)]
+    assert sorted(map(str, rows)) == sorted(
+        str({"n": n, "m": m}) if order[0] != "c" else str({"m": m, "n": n})
+        for n, m in ((1, None), (2, None), (3, 4), (None, 5))
+    )
 
 
 def test_text_folder_one_row_per_file(tmp_path: Path) -> None:

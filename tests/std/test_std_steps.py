@@ -169,6 +169,8 @@ def test_check_names_the_first_failed_rule_and_tells_of_all() -> None:
     )
     (fault,) = run_judge(build(Check, {"rules": {"a": "n + text > 1"}}), ROWS[:1])
     assert fault.outcome == "error" and fault.code == "expression"  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="at least 1 character"):
+        build(Check, {"rules": {"a": ""}})
     assert problems(build(Check, {"rules": {"Bad code": "n >"}})) == [
         (("rules", "Bad code"), "E310"),
         (("rules", "Bad code"), "E520"),

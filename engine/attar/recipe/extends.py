@@ -95,6 +95,7 @@ def deep_merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
+_SECRET_IN_URL = (r"://[^/@:]*:([^/@]+)@", r"(?i)[?&][\w.-]*(?:key|token|secret|password)[\w.-]*=([^&#]+)")
 _SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|api[-_]?key", re.IGNORECASE)
 
 
@@ -102,8 +103,9 @@ def _literal_secrets(name: str, spec: ModelSpec, document: Document) -> list[Dia
     """Keys written into the recipe itself: they would end up in version control."""
     texts: dict[tuple[str, ...], str] = {("key",): spec.endpoint.key or ""}
     texts.update({("headers", k): v for k, v in spec.endpoint.headers.items() if _SECRET_HEADER.search(k)})
-    if spec.endpoint.url and re.match(r"[a-z]+://[^/@]*:[^/@]*@", spec.endpoint.url):
-        texts[("url",)] = spec.endpoint.url
+    url = spec.endpoint.url or ""
+    parts = [found[1] for pattern in _SECRET_IN_URL for found in re.finditer(pattern, url)]
+    texts[("url",)] = next((part for part in parts if "${env." not in part), "")
     found = []
     for where, text in texts.items():
         if text and "${env." not in text:

@@ -130,7 +130,12 @@ def _parsed(text: str, param: Param, base: Path | None) -> tuple[Any, str]:
     if kind == "path":
         return (_path(text, base), "") if text else (None, "expected a path, found nothing")
     if kind == "int":
-        return (int(text), "") if re.fullmatch(r"\s*[-+]?[0-9]+\s*", text) else (None, wrong)
+        if not re.fullmatch(r"\s*[-+]?[0-9]+\s*", text):
+            return None, wrong
+        try:
+            return int(text), ""
+        except ValueError:  # Python reads no number of more than 4,300 digits
+            return None, "expected a whole number that is not so long"
     if kind == "float":
         try:
             number = float(text)
