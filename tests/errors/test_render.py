@@ -137,6 +137,21 @@ def test_the_caret_stands_under_its_text_however_long_or_odd_the_line(
         assert len(caret.strip()) == len(marked)
 
 
+def test_a_secret_is_shown_in_no_snippet(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text("a: {key: sk-1234, wrong: 1}\nurl: >-\n", encoding="utf-8")
+    shown = render(
+        [
+            Diagnostic("E203", "unknown key 'wrong'", Span(str(file), 1, 19, 24)),
+            Diagnostic("E218", "a secret stands in the recipe", Span(str(file), 1, 10, 17)),
+            Diagnostic("E218", "a secret stands in the recipe", Span(str(file), 2, 6)),
+        ]
+    )
+    assert "sk-1234" not in shown
+    assert "1 | a: {key: *******, wrong: 1}\n  |          ^^^^^^^\n" in shown
+    assert "1 | a: {key: *******, wrong: 1}\n  |                   ^^^^^\n" in shown
+
+
 def test_colour_changes_nothing_but_colour(file: Path) -> None:
     found = [
         Diagnostic("E203", "x", Span(str(file), 3, 3, 13), "h"),

@@ -16,6 +16,9 @@ WIDTH = 100
 
 _BOLD, _RED, _YELLOW, _BLUE, _GREEN, _END = "\033[1m", "\033[1;31m", "\033[1;33m", "\033[1;34m", "\033[32m", "\033[0m"
 
+_SECRET = ("E218",)
+"""Codes whose place holds a secret."""
+
 
 def render(diagnostics: Sequence[Diagnostic], *, color: bool = False, root: Path | None = None) -> str:
     """All diagnostics, in the order of files and lines, with the source line and a caret, and a closing count.
@@ -30,6 +33,7 @@ def render(diagnostics: Sequence[Diagnostic], *, color: bool = False, root: Path
     if not diagnostics:
         return ""
     page = _Page(color, root)
+    page.hide(found.span for found in diagnostics if found.span is not None and found.code in _SECRET)
     blocks = [page.block(diagnostic) for diagnostic in ordered(diagnostics)]
     return "\n\n".join([*blocks, page.count(ordered(diagnostics))]) + "\n"
 
@@ -137,6 +141,16 @@ class _Page:
             f"{number} {bar} {before}{marked}{after}".rstrip(),
             f"{blank} {bar} {' ' * width(before)}{caret}",
         ]
+
+    def hide(self, spans: Iterable[Span]) -> None:
+        """Blots out what stands there, in every snippet of those lines: terminals and logs of CI are read by many."""
+        for span in spans:
+            source = self.lines(span.file)
+            if 1 <= span.line <= len(source):
+                line = source[span.line - 1]
+                start = max(span.column - 1, 0)
+                end = min(span.end_column - 1, len(line)) if span.end_column > span.column else len(line)
+                source[span.line - 1] = line[:start] + "*" * (end - start) + line[end:]
 
     def lines(self, file: str) -> list[str]:
         """A file's lines, as editors count them; [] where it cannot be read."""
