@@ -91,7 +91,14 @@ def walk(steps: Sequence[PlannedStep], taps: Sequence[str], n: int = 1, pace: Pa
     stage = Stage(0, "rows", names, (), tuple(taps), "f", ())
     plan = Plan("r", Path("r"), "", 7, {}, {}, {step.name: step for step in steps}, [stage], {}, "d")
     walker = Walker(compile_stage(plan, stage), Facts(7, {}, None, None, {}, Path(), pace or Pace()))
-    return asyncio.run(walker.row(0, "ab" * 16, (), None, {"n": n}))
+    result = asyncio.run(walker.row(0, "ab" * 16, (), None, {"n": n}))
+    for name, final in counts(result).items():  # what the display showed last is what the ledger says
+        shown = walker.live.get(name, {})
+        assert {f: c for f, c in shown.items() if c and f != "in"} == {
+            f: c for f, c in final.items() if f not in ("in", "made")
+        }
+        assert shown.get("in", 0) >= final.get("in", 0)
+    return result
 
 
 def counts(result: RowResult) -> dict[str, dict[str, int]]:

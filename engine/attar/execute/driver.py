@@ -140,7 +140,11 @@ class _Run:
         if reused:  # paid by an earlier run: this one pays nothing for it
             record = {**(self.prepared.finished_stage(stage) or {}), "usage": {}}
         else:
-            record = runner.run(stage)
+            try:
+                record = runner.run(stage)
+            except (Interrupted, AttarError):
+                self.records.append(runner.unfinished())
+                raise
         seconds = 0.0 if reused else time.monotonic() - began
         self.records.append(record)
         rows = sum(record["rows"].values())

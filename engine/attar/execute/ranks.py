@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from attar.execute.job import StageJob
+from attar.execute.live import Live
 from attar.execute.results import OutcomeRow, RowResult
 from attar.store.arrow import to_batch
 from attar.store.ledger import Ledger
@@ -124,13 +125,13 @@ class RankFiles:
         record = {"ledger": self.ledger.to_json(), "usage": usage, "shortfalls": list(shortfalls)}
         write_json_atomic(self._folder / "records" / f"{rank_name(self._rank)}.json", record)
 
-    def progress(self, meter: Mapping[str, Any], *, force: bool = False) -> None:
+    def progress(self, meter: Mapping[str, Any], live: Live | None = None, *, force: bool = False) -> None:
         """Leaves a note of how far the rank is, at most a few times a second, for the display."""
         now = time.monotonic()
         if not force and now - self._progress_at < PROGRESS_SECONDS:
             return
         self._progress_at = now
-        note = {"done": self.done, "ledger": self.ledger.to_json()["counts"], "meter": meter}
+        note = {"done": self.done, "ledger": self.ledger.to_json()["counts"] if live is None else live, "meter": meter}
         path = self._job.folder / "progress" / f"{rank_name(self._rank)}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")

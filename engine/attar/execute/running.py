@@ -50,6 +50,7 @@ class StageRunner:
         self._served = served
         self._on_event = on_event
         self._stop_file = stop_file
+        self._watcher: Watcher | None = None
 
     def run(self, stage: Stage) -> Mapping[str, Any]:
         """Runs a stage to its end and returns its closing record (stage.json).
@@ -58,6 +59,7 @@ class StageRunner:
             Interrupted: the user asked to stop.
             AttarError: what must stop the run.
         """
+        self._watcher = None
         folder = self._prepared.stage_folder(stage)
         began = time.monotonic()
         (folder / "stage.json").unlink(missing_ok=True)
@@ -161,7 +163,7 @@ class StageRunner:
     def _watch(self, stage: Stage, folder: Path, total: int | None) -> Iterator[None]:
         """Reports progress from the ranks' notes while the block runs."""
         done = threading.Event()
-        watcher = Watcher(stage, folder, total, self._on_event)
+        self._watcher = watcher = Watcher(stage, folder, total, self._on_event)
 
         def watch() -> None:
             while not done.wait(WATCH_SECONDS):
@@ -176,6 +178,13 @@ class StageRunner:
             thread.join()
             watcher.look()
 
+    def unfinished(self) -> Mapping[str, Any]:
+        """What the ranks of the stage that was stopped last said of themselves, as a closing record."""
+        watcher = self._watcher
+        counts = watcher.steps if watcher is not None else {}
+        usage = watcher.usage if watcher is not None else {}
+        return {"ledger": {"counts": counts, "reasons": {}}, "usage": usage, "shortfalls": [], "rows": {}}
+
 
 class Watcher:
     """Adds up the ranks' progress notes and tells the display."""
@@ -188,6 +197,8 @@ class Watcher:
         self._began = time.monotonic()
         self._samples: list[tuple[float, int, int]] = []
         self._told: set[str] = set()
+        self.steps: dict[str, dict[str, int]] = {}
+        self.usage: dict[str, Any] = {}
 
     def look(self) -> None:
         """Tells what is new since the last look."""
@@ -210,6 +221,7 @@ class Watcher:
                 mine = steps.setdefault(step, {})
                 for field, n in counts.items():
                     mine[field] = mine.get(field, 0) + n
+        self.steps, self.usage = steps, usage
         tokens = sum(u.get("completion_tokens", 0) for u in usage.values())
         now = time.monotonic()
         self._samples = [*self._samples[-20:], (now, done, tokens)]

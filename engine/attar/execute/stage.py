@@ -17,6 +17,7 @@ from attar.api import Reject, Source
 from attar.execute.context import Facts, Pace, StepContext
 from attar.execute.faults import blamed_on
 from attar.execute.job import StageJob
+from attar.execute.live import Live
 from attar.execute.process import enter_worker, new_event_loop, rare_collections, stop_check
 from attar.execute.program import compile_stage
 from attar.execute.ranks import Notices, RankFiles
@@ -43,10 +44,11 @@ class Entering(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Results in input order, and the meter at that moment."""
+    """Results in input order, and the meter and the running counts at that moment."""
 
     results: list[RowResult]
     meter: Mapping[str, Any]
+    live: Live
 
 
 class ReadRows(PipelineStep):  # type: ignore[misc]
@@ -117,10 +119,10 @@ class RowGraph(PipelineStep):  # type: ignore[misc]
             try:
                 with rare_collections():
                     while (results := runner.run(window.next_chunk(CHUNK))) is not None:
-                        yield Chunk(results, meter.snapshot())
+                        yield Chunk(results, meter.snapshot(), walker.live)
             finally:
                 runner.run(_close(window, client, meter))
-            yield Chunk([], meter.snapshot())
+            yield Chunk([], meter.snapshot(), walker.live)
         finally:
             runner.close()
             journal.close()
@@ -202,7 +204,7 @@ class WriteShard(PipelineStep):  # type: ignore[misc]
             meter = chunk.meter
             if chunk.results:
                 files.write(chunk.results)
-            files.progress(meter)
+            files.progress(meter, chunk.live)
         files.close(meter)
         files.progress(meter, force=True)
         yield from ()

@@ -15,6 +15,7 @@ import orjson
 from attar.api import Judge, Reject, Retry, Row, RowError, RowStep, Source, Verdict
 from attar.errors import AttarError, fail
 from attar.execute.context import FIRST_TRY, Facts, StepContext
+from attar.execute.live import Fates, Live
 from attar.execute.memory import LoopMemory, verdict_column
 from attar.execute.program import Block, Loop, Node, Program
 from attar.execute.results import DEAD, Columns, Emitted, OutcomeRow, RowResult, json_of, shown
@@ -40,12 +41,12 @@ class Scope:
         "trails",
     )
 
-    def __init__(self, id: str, parents: tuple[str, ...], prefix: bytes | None) -> None:
+    def __init__(self, id: str, parents: tuple[str, ...], prefix: bytes | None, live: Live) -> None:
         self.id = id
         self.parents = parents
         self.prefix = prefix
         self.env: dict[str, Columns] = {}
-        self.status: dict[str, str] = {}
+        self.status = Fates(live)
         self.outcome: dict[str, OutcomeRow] = {}
         self.trails: dict[str, list[dict[str, Any]]] = {}
         self.reasons: list[tuple[str, str, str, str, str]] = []
@@ -59,15 +60,17 @@ class Walker:
     def __init__(self, program: Program, facts: Facts) -> None:
         self._program = program
         self._facts = facts
+        self.live: Live = {}
 
     async def row(
         self, ordinal: int, id: str, parents: tuple[str, ...], trail: bytes | None, columns: Columns
     ) -> RowResult:
         """One input row. Raises only what must stop the run."""
         source = self._program.source
-        scope = Scope(id, parents, trail)
+        scope = Scope(id, parents, trail, self.live)
         scope.env[self._program.root] = columns
         if source is not None:
+            scope.status.enter(source.name)
             scope.status[source.name] = "accepted"
         return await self._scope(self._program.root, scope, ordinal)
 
@@ -189,6 +192,7 @@ class Walker:
     ) -> Verdict | None:
         """Runs one node once. Sets its columns and fate; a judge's verdict is returned for the caller to settle."""
         name = node.name
+        scope.status.enter(name)
         row = Row(scope.id, columns, scope.parents, attempt)
         context = StepContext(self._facts, name, scope.id, attempt, retry, ordinal, node.side)
         try:
@@ -283,7 +287,7 @@ class Walker:
 
         async def work() -> None:
             for k, part in waiting:
-                child = Scope(child_id(scope.id, node.name, k), (scope.id,), prefix)
+                child = Scope(child_id(scope.id, node.name, k), (scope.id,), prefix, self.live)
                 child.env[node.name] = _merge(node, columns, part)
                 results[k] = await self._scope(node.name, child, ordinal)
                 if node.name in self._program.taps[node.name]:
@@ -325,10 +329,12 @@ class Walker:
                 code = verdict.code or "fail"
                 scope.reasons.append((name, "retried", code, scope.id, verdict.feedback))
                 scope.retried[name] = scope.retried.get(name, 0) + 1
+                retried = self.live.setdefault(name, {})
+                retried["retried"] = retried.get("retried", 0) + 1
                 memory.remember(node, target, columns, verdict)
                 for again in loop.below[target.name]:
                     memory.settled.discard(again)
-                    scope.status.pop(again, None)
+                    scope.status.forget(again)
                     scope.outcome.pop(again, None)
                     if target.kind != "source" or again != target.name:
                         scope.env.pop(again, None)
