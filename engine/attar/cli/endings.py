@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -16,6 +17,11 @@ from attar.errors import AttarError, Diagnostic, render
 
 SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
 SHORTEST_SECRET = 6  # shorter values would blot out ordinary words
+
+
+NO_ROOM = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG}
+)
 
 
 @dataclass(slots=True)
@@ -66,6 +72,14 @@ def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
 def pipe_closed() -> int:
     """The reader of our output went away (`attar … | head`): no word about it, here or at interpreter exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def no_room(error: OSError) -> int:
+    """The disk is full, or a folder cannot be written: the user's to mend, not our bug."""
+    where = f" {error.filename}" if error.filename else ""
+    help = "make room or choose another folder with --runs, then run the same command again: nothing paid for is lost"
+    show_diagnostics([Diagnostic("E730", f"cannot write{where}: {error.strerror}", help=help)])
     return 1
 
 

@@ -109,4 +109,6 @@ def run_command(args: Sequence[str]) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in endings.NO_ROOM:
+            return endings.no_room(error)
         return endings.crashed(error)

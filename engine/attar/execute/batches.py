@@ -4,7 +4,7 @@ row by row. The rules (ledger, outcomes, row ids) are those of the row graph."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ from datatrove.pipeline.base import PipelineStep
 
 from attar.api import BatchSource, Reject, Row, RowError, RowStep
 from attar.execute.context import Facts, StepContext
-from attar.execute.faults import blamed_on
+from attar.execute.faults import blamed_on, kept_its_word
 from attar.execute.job import StageJob
 from attar.execute.options import Interrupted
 from attar.execute.process import enter_worker, stop_check
@@ -47,6 +47,7 @@ class Part(NamedTuple):
 class EnteringBatch(NamedTuple):
     part: Part
     bad: Mapping[int, Reject]
+    keys: Sequence[Any] = ()
 
 
 class ReadBatches(PipelineStep):  # type: ignore[misc]
@@ -67,14 +68,18 @@ class ReadBatches(PipelineStep):  # type: ignore[misc]
             source = first.step
             assert isinstance(source, BatchSource)
             found = iter(source.batches(start, stop, source_context(self.job, first.name)))
+            end = start
             while True:
                 with blamed_on(first.name, first.use):
                     some = next(found, None)
                 if some is None:
-                    return
+                    break
                 keys, batch, bad = some
                 ids = [row_id(first.name, key) for key in keys]
-                yield EnteringBatch(Part(batch, ids, [[] for _ in ids], [None] * len(ids)), bad)
+                end += len(ids)
+                yield EnteringBatch(Part(batch, ids, [[] for _ in ids], [None] * len(ids)), bad, keys)
+            kept_its_word(first.name, first.use, start, stop, end)
+            return
         table = StoredTable(self.job.tables[self.job.stage.inputs[0]])
         for stored in table.batch_slice(start, stop):
             part = Part(
@@ -123,8 +128,9 @@ class BatchGraph(PipelineStep):  # type: ignore[misc]
             count(first.name, "in", total)
             count(first.name, "dead", len(entering.bad))
             for i, why in entering.bad.items():
+                record = json_of({"record": entering.keys[i]})
                 outcomes.append(
-                    (i, OutcomeRow("dead", part.ids[i], first.name, why.code, why.detail, 1, (), b"{}", None))
+                    (i, OutcomeRow("dead", part.ids[i], first.name, why.code, why.detail, 1, (), record, None))
                 )
                 files.ledger.reason(first.name, "dead", why.code, part.ids[i], why.detail, files.order + i)
             if entering.bad:

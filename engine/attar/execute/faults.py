@@ -31,3 +31,18 @@ def blamed_on(step: str, use: str) -> Iterator[None]:
             help="mend its input or its plugin, then run again; ATTAR_DEBUG=1 shows the traceback",
             exit_code=1,
         ) from error
+
+
+def kept_its_word(step: str, use: str, start: int, stop: int | None, end: int) -> None:
+    """Demands that a source gave as many records as its `count` promised.
+
+    Raises:
+        AttarError: E726, records are missing, or there are more than were asked for.
+    """
+    if stop is not None and end != stop:
+        raise fail(
+            "E726",
+            f"source {step!r} ({use}) was asked for records {start} to {stop} and gave {end - start} of them",
+            help="its input may have changed while it was read; else its count() and rows() do not agree",
+            exit_code=1,
+        )

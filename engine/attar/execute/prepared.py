@@ -104,6 +104,7 @@ def prepare(plan: Plan, options: RunOptions) -> Prepared:
         AttarError: a model has no backend that can serve it here.
     """
     from attar.models import resolve
+    from attar.models.secrets import resolve_text
     from attar.plan.fingerprint import restamp
     from attar.registry import Registry
     from attar.store.workspace import Workspace
@@ -115,6 +116,9 @@ def prepare(plan: Plan, options: RunOptions) -> Prepared:
     if options.in_flight is not None:
         for name, model in served.items():
             served[name] = replace(model, spec=model.spec.model_copy(update={"in_flight": options.in_flight}))
+    for name, model in served.items():  # before anything is moved or started
+        for text in (model.url, model.key, *model.headers.values()):
+            resolve_text(text or "", os.environ, name)
     salt = {name: "rehearsal" if model.kind == "rehearsal" else "real" for name, model in served.items()}
     return Prepared(restamp(plan, salt), served, Workspace(options.runs, plan.recipe))
 

@@ -94,7 +94,7 @@ def stop_on_signals(stop_file: Path, tell: Callable[[str], None]) -> Iterator[No
 
     def stop(number: int, frame: Any) -> None:
         if _stop.is_set():
-            os.write(2, b"stopped at once\n")
+            os.write(2, b"stopped at once; run the same command again to go on\n")
             os._exit(130)
         _stop.set()
         stop_file.touch()

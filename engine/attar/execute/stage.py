@@ -15,7 +15,7 @@ from datatrove.pipeline.base import PipelineStep
 
 from attar.api import Reject, Source
 from attar.execute.context import Facts, Pace, StepContext
-from attar.execute.faults import blamed_on
+from attar.execute.faults import blamed_on, kept_its_word
 from attar.execute.job import StageJob
 from attar.execute.live import Live
 from attar.execute.process import enter_worker, new_event_loop, rare_collections, stop_check
@@ -34,13 +34,14 @@ LEAST_WINDOW = 64
 
 
 class Entering(NamedTuple):
-    """One row that enters a stage. `columns` is a Reject where the source could not read the record."""
+    """One row that enters a stage. `columns` is a Reject where the source could not read the record, known by `key`."""
 
     ordinal: int
     id: str
     parents: tuple[str, ...]
     trail: bytes | None
     columns: Mapping[str, Any] | Reject
+    key: Any = None
 
 
 class Chunk(NamedTuple):
@@ -80,12 +81,13 @@ class ReadRows(PipelineStep):  # type: ignore[misc]
             with blamed_on(first.name, first.use):
                 record = next(records, None)
             if record is None:
-                return
+                break
             key, read = record
             if not isinstance(read, Reject) and len(read) != len(names):
                 read = {name: read.get(name) for name in names}
-            yield Entering(ordinal, row_id(first.name, key), (), None, read)
+            yield Entering(ordinal, row_id(first.name, key), (), None, read, key)
             ordinal += 1
+        kept_its_word(first.name, first.use, start, stop, ordinal)
 
 
 class RowGraph(PipelineStep):  # type: ignore[misc]
@@ -149,7 +151,7 @@ def _works(walker: Walker, data: Iterator[Entering]) -> Iterator[Work]:
     for entering in data:
         columns = entering.columns
         if isinstance(columns, Reject):
-            yield _unreadable(walker, entering.id, columns)
+            yield _unreadable(walker, entering.id, columns, entering.key)
         else:
             yield _walk(walker, entering, columns)
 
@@ -158,9 +160,9 @@ def _walk(walker: Walker, entering: Entering, columns: Mapping[str, Any]) -> Wor
     return lambda: walker.row(entering.ordinal, entering.id, entering.parents, entering.trail, columns)
 
 
-def _unreadable(walker: Walker, id: str, why: Reject) -> Work:
+def _unreadable(walker: Walker, id: str, why: Reject, key: Any) -> Work:
     async def result() -> RowResult:
-        return walker.unreadable(id, why, {})
+        return walker.unreadable(id, why, {"record": key})
 
     return result
 

@@ -136,6 +136,16 @@ class Flow:
                 "give the column another name",
                 key=True,
             )
+        for name in columns:
+            if name.startswith("__") and name not in incoming:
+                self._faults.step(
+                    draft.loaded,
+                    (),
+                    "E504",
+                    f"step {draft.name!r} writes a column {name!r}; names that begin with __ are attar's own",
+                    "give the column another name (std.read: map: {<new name>: " + name + "})",
+                    key=True,
+                )
         draft.columns = columns
         before = self._origin[draft.name]
         step = draft.step
