@@ -68,7 +68,7 @@ def test_a_missing_key_is_told_before_anything_is_set_aside(tmp_path: Path) -> N
 def test_columns_that_begin_like_the_engines_own_are_refused(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text('{"__id": "x", "n": 1}\n')
     (tmp_path / "bad.yaml").write_text(
-        "attar: 1\nname: bad\nsteps: {read: {use: std.read, with: {path: in.jsonl}}}\noutputs: {dataset: {from: read}}\n"
+        "attar: 1\nname: bad\nsteps: {a: {use: std.read, with: {path: in.jsonl}}}\noutputs: {dataset: {from: a}}\n"
     )
     refused = Attar(tmp_path, None)("validate", "bad.yaml", expect=2)
     assert "E504" in refused.stderr + refused.stdout
