@@ -73,10 +73,8 @@ def check(attar: Attar, server: StandInServer, recipe: Path, layout: list[str], 
     attar(*words(recipe, "--runs", attar.runs, *layout))
     assert left(run_folder(attar.runs, "faults")) == whole["left"]
     stats = server.stats()
-    workers = 2 if "--workers" in layout else 1
     assert stats["requests"] - whole["requests"] <= IN_FLIGHT * MODELS
     assert stats["distinct"] == whole["requests"]
-    assert workers in (1, 2)
     no_orphans(attar)
 
 
@@ -98,7 +96,7 @@ def test_kill_at_a_share_of_the_requests(
 
 
 @pytest.mark.parametrize("whom", ["group", "parent"])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(10))
 def test_kill_during_publish(
     seed: int, whom: str, attar: Attar, server: StandInServer, whole: Mapping[str, Any], tmp_path: Path
 ) -> None:
