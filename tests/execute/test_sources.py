@@ -10,6 +10,7 @@ from support.runs import Attar, left, run_folder
 
 from attar.errors import AttarError
 from attar.execute.faults import kept_its_word
+from attar.identity import file_digest
 
 RECIPE = """
 attar: 1
@@ -82,3 +83,13 @@ def test_a_runs_folder_that_cannot_be_written_is_no_crash(tmp_path: Path) -> Non
     run = Attar(tmp_path, None)("run", "bad.yaml", "--runs", tmp_path / "file" / "runs", expect=1)
     assert "E730" in run.stderr
     assert "--runs" in run.stderr
+
+
+def test_the_manifest_names_inputs_by_digest_and_no_path_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"n": 1}\n')
+    (tmp_path / "bad.yaml").write_text(RECIPE.format(extra="", last="read"))
+    attar = Attar(tmp_path, None)
+    attar("run", "bad.yaml", "--runs", attar.runs)
+    text = (run_folder(attar.runs, "bad") / "manifest.json").read_text()
+    assert json.loads(text)["inputs"] == {"read": [{"file": "in.jsonl", "digest": file_digest(tmp_path / "in.jsonl")}]}
+    assert str(tmp_path) not in text

@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 
 from attar import __version__
-from attar.api import Sink
+from attar.api import Sink, Source
 from attar.execute.context import Facts, StepContext
 from attar.execute.faults import blamed_on
 from attar.execute.options import Interrupted, OnEvent
@@ -19,6 +19,7 @@ from attar.execute.prepared import Prepared
 from attar.execute.process import asked_to_stop
 from attar.execute.ranks import OUTCOMES
 from attar.execute.running import add_usage
+from attar.plan.fingerprint import input_digests
 from attar.store.digest import dataset_digest
 from attar.store.ledger import Ledger
 from attar.store.tables import StoredTable
@@ -54,6 +55,11 @@ def manifest(prepared: Prepared) -> dict[str, Any]:
         "limit": plan.limit,
         "params": {name: _shown(value) for name, value in plan.params.items()},
         "digest": plan.digest,
+        "inputs": {
+            name: [{"file": file, "digest": digest} for file, digest in input_digests(step.step.inputs())]
+            for name, step in plan.steps.items()
+            if isinstance(step.step, Source)
+        },
         "plugins": plan.plugins,
         "models": {
             name: {
