@@ -10,7 +10,9 @@ from support.runs import Attar, left, run_folder
 
 from attar.errors import AttarError
 from attar.execute.faults import kept_its_word
-from attar.identity import file_digest
+from attar.execute.outputs import demand_own_ids
+from attar.identity import file_digest, row_id
+from attar.store.tables import RankWriter, StoredTable, join_ranks
 
 RECIPE = """
 attar: 1
@@ -93,3 +95,17 @@ def test_the_manifest_names_inputs_by_digest_and_no_path_of_this_machine(tmp_pat
     text = (run_folder(attar.runs, "bad") / "manifest.json").read_text()
     assert json.loads(text)["inputs"] == {"read": [{"file": "in.jsonl", "digest": file_digest(tmp_path / "in.jsonl")}]}
     assert str(tmp_path) not in text
+
+
+@pytest.mark.parametrize(("keys", "twice"), [((0, 1, 2), 0), ((0, 1, 1, 0), 2), ((), 0)])
+def test_two_rows_of_one_id_are_never_published(tmp_path: Path, keys: tuple[int, ...], twice: int) -> None:
+    writer = RankWriter(tmp_path / "ranks", "00000", {"n": "int"})
+    for key in keys:
+        writer.append(row_id("src", key), (), None, {"n": key})
+    join_ranks([writer.close()], tmp_path / "table", {"n": "int"})
+    table = StoredTable(tmp_path / "table")
+    if twice:
+        with pytest.raises(AttarError, match=f"^{twice} rows"):
+            demand_own_ids(table, "dataset")
+    else:
+        demand_own_ids(table, "dataset")

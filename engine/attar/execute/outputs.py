@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from attar import __version__
 from attar.api import Sink, Source
+from attar.errors import fail
 from attar.execute.context import Facts, StepContext
 from attar.execute.faults import blamed_on
 from attar.execute.options import Interrupted, OnEvent
@@ -92,6 +93,7 @@ def publish(prepared: Prepared, on_event: OnEvent) -> dict[str, Any]:
         if asked_to_stop():
             raise Interrupted
         rows = StoredTable(prepared.table(output.step))
+        demand_own_ids(rows, output.name)
         final = prepared.run_folder / output.name
         draft = _draft(prepared, output.name)
         context = StepContext(Facts(plan.seed, {}, None, None, {}, prepared.workspace.folder), output.name, out=draft)
@@ -114,6 +116,29 @@ def publish(prepared: Prepared, on_event: OnEvent) -> dict[str, Any]:
         parts = [part for folder in folders for part in sorted(folder.glob("part-*"))]
         join_outcomes(parts, prepared.run_folder / FOLDER_OF[kind])
     return published
+
+
+def demand_own_ids(rows: StoredTable, output: str) -> None:
+    """Demands that no two rows share an id; holds 8 bytes a row.
+
+    Raises:
+        AttarError: E727, a source gave one key twice (std.read sees to its own; a plugin's source may not).
+    """
+    import numpy as np
+
+    parts = [
+        np.array([int(id[:16], 16) for id in batch.column("__id").to_pylist()], np.uint64)
+        for batch in rows.batch_slice(0, None)
+    ]
+    ids = np.sort(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
+    twice = int((ids[1:] == ids[:-1]).sum())
+    if twice:
+        raise fail(
+            "E727",
+            f"{twice} rows of output {output!r} have the id of another row: a source gave one key twice",
+            help="the keys a source yields must differ; mend the source's plugin, then run again",
+            exit_code=1,
+        )
 
 
 def _draft(prepared: Prepared, name: str) -> Path:
