@@ -41,7 +41,7 @@ class DeriveConfig(Config):
 
 
 class Derive(RowStep[DeriveConfig]):
-    """Adds columns computed by expressions: `columns: {words: "text | wordcount", text: "text | nfc"}`.
+    """Adds columns computed by expressions: `columns: {words: "text | words", text: "text | nfc"}`.
 
     The type of a column is its declared one, else what the expression shows (literals, columns, comparisons,
     arithmetic, the common filters), else json. A row whose expression fails is dead-lettered as `expression`, one whose
