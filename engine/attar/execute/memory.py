@@ -10,7 +10,7 @@ from attar.execute.context import FIRST_TRY
 from attar.execute.program import Node
 
 if TYPE_CHECKING:
-    from attar.execute.walk import Scope
+    from attar.execute.scope import Scope
 
 Columns = Mapping[str, Any]
 

@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 
 from attar.execute.job import StageJob
-from attar.execute.live import Live
 from attar.execute.results import OutcomeRow, RowResult
+from attar.execute.scope import Live
 from attar.store.arrow import to_batch
 from attar.store.ledger import Ledger
 from attar.store.tables import RankWriter, hidden_batch

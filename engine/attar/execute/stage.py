@@ -17,11 +17,11 @@ from attar.api import Reject, Source
 from attar.execute.context import Facts, Pace, StepContext
 from attar.execute.faults import blamed_on, kept_its_word
 from attar.execute.job import StageJob
-from attar.execute.live import Live
 from attar.execute.process import enter_worker, new_event_loop, rare_collections, stop_check
 from attar.execute.program import compile_stage
 from attar.execute.ranks import Notices, RankFiles
 from attar.execute.results import RowResult
+from attar.execute.scope import Live
 from attar.execute.walk import Walker
 from attar.execute.window import DRAIN_SECONDS, Window, Work
 from attar.identity import row_id

@@ -15,43 +15,14 @@ import orjson
 from attar.api import Judge, Reject, Retry, Row, RowError, RowStep, Source, Verdict
 from attar.errors import AttarError, fail
 from attar.execute.context import FIRST_TRY, Facts, StepContext
-from attar.execute.live import Fates, Live
 from attar.execute.memory import LoopMemory, verdict_column
 from attar.execute.program import Block, Loop, Node, Program
 from attar.execute.results import DEAD, Columns, Emitted, OutcomeRow, RowResult, json_of, shown
+from attar.execute.scope import Live, Scope
 from attar.identity import child_id
 
 CHILDREN_AT_ONCE = 64
 OUTCOMES = ("pass", "fail", "unparseable", "error")
-
-
-class Scope:
-    """The state of one row id: each step's columns, fate and trail."""
-
-    __slots__ = (
-        "children",
-        "env",
-        "id",
-        "outcome",
-        "parents",
-        "prefix",
-        "reasons",
-        "retried",
-        "status",
-        "trails",
-    )
-
-    def __init__(self, id: str, parents: tuple[str, ...], prefix: bytes | None, live: Live) -> None:
-        self.id = id
-        self.parents = parents
-        self.prefix = prefix
-        self.env: dict[str, Columns] = {}
-        self.status = Fates(live)
-        self.outcome: dict[str, OutcomeRow] = {}
-        self.trails: dict[str, list[dict[str, Any]]] = {}
-        self.reasons: list[tuple[str, str, str, str, str]] = []
-        self.retried: dict[str, int] = {}
-        self.children: dict[str, list[RowResult]] = {}
 
 
 class Walker:

@@ -1,6 +1,10 @@
-"""Running counts for the display: where rows are now, not only those whose turn to leave has come."""
+"""The state of one row id on its way through a stage, and the running counts the display shows of all of them."""
 
 from __future__ import annotations
+
+from typing import Any
+
+from attar.execute.results import Columns, OutcomeRow, RowResult
 
 Live = dict[str, dict[str, int]]
 """step → in, accepted, rejected, review, dead, passed_by, retried"""
@@ -42,3 +46,32 @@ class Fates(dict[str, str]):
         if counts is None:
             counts = self._live[step] = {}
         counts[field] = counts.get(field, 0) + n
+
+
+class Scope:
+    """The state of one row id: each step's columns, fate and trail."""
+
+    __slots__ = (
+        "children",
+        "env",
+        "id",
+        "outcome",
+        "parents",
+        "prefix",
+        "reasons",
+        "retried",
+        "status",
+        "trails",
+    )
+
+    def __init__(self, id: str, parents: tuple[str, ...], prefix: bytes | None, live: Live) -> None:
+        self.id = id
+        self.parents = parents
+        self.prefix = prefix
+        self.env: dict[str, Columns] = {}
+        self.status = Fates(live)
+        self.outcome: dict[str, OutcomeRow] = {}
+        self.trails: dict[str, list[dict[str, Any]]] = {}
+        self.reasons: list[tuple[str, str, str, str, str]] = []
+        self.retried: dict[str, int] = {}
+        self.children: dict[str, list[RowResult]] = {}
