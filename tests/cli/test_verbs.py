@@ -294,6 +294,35 @@ def test_clean_deletes_what_fresh_set_aside(starter: Path, attar: Attar) -> None
     assert attar("run", starter).err.count("reused") > 0
 
 
+def test_status_and_clean_take_the_recipe_file(starter: Path, attar: Attar) -> None:
+    assert attar("status").out == "There are no runs in runs.\n"
+    text = starter.read_text(encoding="utf-8").replace("name: mine", "name: other")
+    starter.write_text(text, encoding="utf-8")
+    assert attar("run", starter, "--backend", "rehearsal", "--quiet").code in (0, 1)
+    listed = attar("status").out.splitlines()
+    assert len(listed) == 1 and listed[0].startswith("other/")
+    assert json.loads(attar("status", "--json").out) == {"runs": listed}
+    by_file = attar("status", starter)
+    assert by_file.code == 0 and by_file.out == attar("status", "other").out
+    assert attar("clean", starter, "--dry-run").out == "Nothing to delete in runs.\n"
+    (Path("runs/other") / "crash-1.log").write_text("x", encoding="utf-8")
+    assert "crash-1.log" in attar("clean", starter).out
+    assert attar("status", "nowhere.yaml").code == 2
+
+
+def test_shipped_recipes_are_found_by_name(here: Path, attar: Attar) -> None:
+    bundled = attar("validate", "bundled:recipes/persona_essays.yaml")
+    assert (bundled.code, bundled.err) == (0, "")
+    for name in ("persona_essays", "persona-essays", "persona_essays.yaml"):
+        refused = attar("run", name)
+        assert refused.code == 2 and "bundled:recipes/persona_essays.yaml" in refused.err
+    missing = attar("run", "bundled:recipes/persona_esays.yaml")
+    assert missing.code == 2 and "did you mean persona_essays.yaml" in missing.err
+    assert attar("new", "a", "--from", "persona-essays").code == 0
+    assert attar("new", "b", "--from", "bundled:recipes/persona_essays.yaml").code == 0
+    assert Path("a/recipes/a.yaml").is_file() and Path("b/recipes/b.yaml").is_file()
+
+
 def test_clean_of_nothing(here: Path, attar: Attar) -> None:
     assert attar("clean").out == "Nothing to delete in runs.\n"
     assert attar("clean", "mine").code == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from attar.cli.common import count, runs_option
+from attar.cli.common import count, recipe_name, runs_option
 from attar.errors import fail
 
 
@@ -19,9 +19,10 @@ from attar.errors import fail
 def command(recipe: str | None, keep: int | None, dry_run: bool, runs: Path) -> int:
     """Delete stages, answers and leftovers that no kept run uses.
 
-    RECIPE is a recipe's name; all recipes by default. A run is kept as long as its folder stands. Datasets of kept runs
-    are never touched.
+    RECIPE is a recipe's name or file; all recipes by default. A run is kept as long as its folder stands. Datasets of
+    kept runs are never touched.
     """
+    recipe = recipe_name(recipe, runs) if recipe is not None else None
     names = [recipe] if recipe is not None else recipes_in(runs)
     if recipe is not None and recipe not in recipes_in(runs):
         from attar.registry import suggest

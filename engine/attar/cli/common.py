@@ -29,9 +29,37 @@ def _parse_params(ctx: click.Context, param: click.Parameter, values: Sequence[s
     return params
 
 
+def _find_recipe(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
+    """A file of a name such as `bundled:recipes/…`; a path stays as it is written (the loader says what is wrong)."""
+    from attar.recipe.files import resolve
+
+    return resolve(str(value), Path()) if str(value).startswith("bundled:") else value
+
+
 def recipe_argument(function: F) -> F:
-    """RECIPE: the file to work on."""
-    return click.argument("recipe", type=click.Path(path_type=Path))(function)
+    """RECIPE: the file to work on; `bundled:recipes/…` is one of those that are shipped."""
+    return click.argument("recipe", type=click.Path(path_type=Path), callback=_find_recipe)(function)
+
+
+def recipe_name(text: str, runs: Path) -> str:
+    """What runs are filed under, where a recipe's file may stand in place of its name.
+
+    Args:
+        text: a recipe file, or anything else; a run or recipe of that name in `runs` comes first.
+
+    Returns:
+        The recipe's `name`, or the text unchanged where it is no recipe file.
+
+    Raises:
+        AttarError: E101, a `bundled:` file that is not there.
+    """
+    if (runs / text).is_dir() or not (text.startswith("bundled:") or Path(text).suffix in (".yaml", ".yml")):
+        return text
+    from attar.recipe.document import name_of
+    from attar.recipe.files import resolve
+
+    file = resolve(text, Path()) if text.startswith("bundled:") else Path(text)
+    return name_of(file) or text
 
 
 def params_option(function: F) -> F:

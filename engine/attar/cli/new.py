@@ -9,7 +9,7 @@ import click
 
 from attar.errors import fail
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
 @click.command("new")
@@ -29,8 +29,8 @@ def command(name: str, origin: str | None, folder: Path | None) -> int:
     if not NAME.fullmatch(name):
         raise fail(
             "E703",
-            f"{name!r} cannot be a recipe's name: expected lower-case letters, digits, '.', '_' or '-'",
-            help=f"try {re.sub(r'[^a-z0-9._-]+', '-', name.lower()).strip('-._') or 'my-recipe'}",
+            f"{name!r} cannot be a recipe's name: expected at most 100 lower-case letters, digits, '.', '_' or '-'",
+            help=f"try {re.sub(r'[^a-z0-9._-]+', '-', name.lower()).strip('-._')[:100] or 'my-recipe'}",
         )
     folder = folder or Path(name)
     if origin is None:
@@ -62,6 +62,14 @@ def find_recipe(origin: str) -> Path:
     shipped = bundled_root() / "recipes"
     for candidate in (shipped / origin, shipped / f"{origin}.yaml"):
         if candidate.is_file():
+            return candidate
+    from attar.recipe.document import name_of
+    from attar.recipe.files import resolve
+
+    if origin.startswith("bundled:"):
+        return resolve(origin, Path())
+    for candidate in sorted(shipped.glob("*.yaml")):
+        if name_of(candidate) == origin:
             return candidate
     names = sorted(file.stem for file in shipped.glob("*.yaml"))
     raise fail("E101", f"no recipe {origin!r}", help=f"give a file, or one of the shipped recipes: {', '.join(names)}")

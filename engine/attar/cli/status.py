@@ -7,22 +7,30 @@ from typing import Any
 
 import click
 
-from attar.cli.common import json_option, print_json, runs_option
+from attar.cli.common import json_option, print_json, recipe_name, runs_option
 
 
 @click.command("status")
-@click.argument("run")
+@click.argument("run", required=False)
 @runs_option
-@json_option("Print results.json as it stands.")
-def command(run: str, runs: Path, as_json: bool) -> int:
+@json_option("Print results.json as it stands; without RUN, the list of runs.")
+def command(run: str | None, runs: Path, as_json: bool) -> int:
     """Show what became of a run's rows: ledger, reasons, tokens, cost, time.
 
-    RUN is a run's folder, `recipe/run`, or a recipe's name for its latest run. Exits 0 where the run is known; how
+    RUN is a run's folder, `recipe/run`, or a recipe's name or file for its latest run; without it, the runs there are
+    are listed. Exits 0 where the run is known; how
     the run itself ended is in what is printed.
     """
-    from attar.store.workspace import find_run
+    from attar.store.workspace import find_run, known_runs
 
-    folder = find_run(run, runs)
+    if run is None:
+        known = known_runs(runs)
+        if as_json:
+            print_json({"runs": known})
+        else:
+            print("\n".join(known) or f"There are no runs in {runs}.")
+        return 0
+    folder = find_run(recipe_name(run, runs), runs)
     results = read_results(folder)
     if as_json:
         print_json(results)

@@ -79,6 +79,13 @@ def shown_path(file: Path) -> str:
         return str(file)
 
 
+def name_of(file: Path) -> str | None:
+    """The recipe's `name` in a file; None where the file cannot be read or gives none."""
+    document, _ = read(file)
+    name = document.data.get("name") if document is not None and isinstance(document.data, dict) else None
+    return name if isinstance(name, str) else None
+
+
 def decode(file: Path, shown: str) -> tuple[str | None, list[Diagnostic]]:
     """A file's text, or why it cannot be read: missing, a folder, unreadable, not UTF-8."""
     try:
@@ -86,9 +93,11 @@ def decode(file: Path, shown: str) -> tuple[str | None, list[Diagnostic]]:
             return None, [Diagnostic("E101", f"{shown} is larger than 8 MiB", Span(shown), "is this the right file?")]
         raw = file.read_bytes()
     except FileNotFoundError:
-        from attar.recipe.files import nearest
+        from attar.recipe.files import nearest, shipped_recipe
 
-        return None, [Diagnostic("E101", f"no file {shown}", Span(shown), nearest(file))]
+        shipped = shipped_recipe(file)
+        help = f"the shipped recipe of that name is {shipped}" if shipped else nearest(file)
+        return None, [Diagnostic("E101", f"no file {shown}", Span(shown), help)]
     except IsADirectoryError:
         return None, [Diagnostic("E101", f"{shown} is a folder", Span(shown), "name a file in it")]
     except OSError as error:

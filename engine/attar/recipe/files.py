@@ -77,6 +77,13 @@ def find(
         return None, [Diagnostic(d.code, d.message, span, d.help) for d in error.diagnostics]
 
 
+def shipped_recipe(path: Path) -> str | None:
+    """How a shipped recipe is named where a path that is not there looks like its name (`persona-essays`)."""
+    name = f"recipes/{path.stem.replace('-', '_')}.yaml"
+    looks = path.suffix in ("", ".yaml", ".yml") and (bundled_root() / name).is_file()
+    return f"bundled:{name}" if looks else None
+
+
 def nearest(path: Path) -> str:
     """What to say about a missing file: the nearest names in its folder, or the first folder that is missing."""
     from attar.recipe.document import shown_path
