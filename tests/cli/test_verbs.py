@@ -67,6 +67,28 @@ def test_validate_shows_all_mistakes_at_once(starter: Path, attar: Attar, record
     recorded("validate/four-mistakes.json", as_json.out)
 
 
+def test_prompts_that_leave_out_what_matters_are_warned_of(starter: Path, attar: Attar) -> None:
+    def codes() -> list[str]:
+        done = attar("validate", starter, "--json")
+        assert done.code == 0
+        found = json.loads(done.out)["diagnostics"]
+        assert {one["severity"] for one in found} <= {"warning"}
+        return sorted(one["code"] for one in found)
+
+    assert codes() == []
+    judge, answer = Path("mine/prompts/sound.md"), Path("mine/prompts/answer.md")
+    whole = judge.read_text(encoding="utf-8")
+    head, _, _ = whole.partition("Judge the answer by")
+    judge.write_text(head.replace(", criteria, answer_form", ""), encoding="utf-8")
+    assert codes() == ["W535"]
+    judge.write_text(whole, encoding="utf-8")
+    answer.write_text(answer.read_text(encoding="utf-8").partition("{% if retry")[0], encoding="utf-8")
+    assert codes() == ["W536"]
+    text = starter.read_text(encoding="utf-8").replace(" feedback: true,", "")  # nobody asked for it in so many words
+    starter.write_text(text, encoding="utf-8")
+    assert codes() == []
+
+
 def test_no_verb_runs_a_broken_recipe(starter: Path, attar: Attar) -> None:
     starter.write_text(starter.read_text(encoding="utf-8").replace("std.read", "std.raed"), encoding="utf-8")
     for verb in ("run", "plan", "try"):

@@ -244,6 +244,18 @@ class Flow:
                 if name not in known:
                     span = Span(text.file, line, column, column + len(name))
                     self._no_column(draft, name, span, (*draft.loaded.path, *path), known_columns(incoming, step))
+            if draft.kind == "judge" and step.provides and step.provides.isdisjoint(text.variables):
+                self._faults.step(
+                    draft.loaded,
+                    path,
+                    "W535",
+                    f"the prompt {text.file} uses none of {', '.join(sorted(step.provides))}: the model is not "
+                    "shown them",
+                    "put `{% for criterion in criteria %}…{% endfor %}` and `{{ answer_form }}` into the prompt"
+                    if {"criteria", "answer_form"} <= step.provides
+                    else "put one of them into the prompt",
+                    severity="warning",
+                )
             for name in text.inputs or ():
                 if name not in known and name not in text.variables:
                     span = self._faults.span(draft.loaded, path)

@@ -33,6 +33,7 @@ def plan_retries(
         region = _between(target, name, inputs, order)
         draft.region = tuple(region)
         _check_can_change(draft, region, drafts, faults)
+        _check_feedback(draft, policy, drafts, faults)
     _check_overlaps(drafts, order, faults)
 
 
@@ -173,6 +174,26 @@ def _check_can_change(draft: Draft, region: Sequence[str], drafts: Mapping[str, 
         f"illegal retry: nothing between {region[0]!r} and {draft.name!r} can change the row ({shown}): no step there "
         "asks a model or draws anew",
         "retry the step that makes what the judge looks at",
+    )
+
+
+def _check_feedback(draft: Draft, policy: OnFail, drafts: Mapping[str, Draft], faults: Faults) -> None:
+    """Feedback that is asked for in so many words, but that no prompt passes on."""
+    if not policy.feedback or "feedback" not in policy.model_fields_set:
+        return
+    again = [name for name in draft.region if drafts[name].kind != "judge"]
+    if not any(drafts[name].prompts for name in again):
+        return  # steps without prompts may read it in their own way
+    texts = [part.text for name in draft.region for _, _, text in drafts[name].prompts for part in text.parts]
+    if any("retry" in text and "feedback" in text for text in texts):
+        return
+    faults.step(
+        draft.loaded,
+        ("on_fail", "feedback"),
+        "W536",
+        f"no prompt between {draft.region[0]!r} and {draft.name!r} reads `retry.feedback`: a next try is not told why",
+        "put `{% for note in retry.feedback %}{{ note }}{% endfor %}` into the prompt, or remove `feedback`",
+        severity="warning",
     )
 
 
