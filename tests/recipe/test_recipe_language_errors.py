@@ -198,3 +198,15 @@ def test_no_input_raises_and_every_fault_lies_in_the_file(write: Any, data: dict
         assert 1 <= found.span.line <= len(lines)
         assert 1 <= found.span.column <= len(lines[found.span.line - 1]) + 1
         assert found.message and "pydantic" not in found.message and "Input should" not in found.message
+
+
+def test_a_name_that_no_folder_could_bear(tmp_path: Any) -> None:
+    from attar.recipe import load
+
+    file = tmp_path / "recipe.yaml"
+    body = "steps: {a: {use: std.read, with: {path: a.jsonl}}}\noutputs: {dataset: {from: a}}\n"
+    for length, codes in ((100, []), (101, ["E204"])):
+        file.write_text(f"attar: 1\nname: {'n' * length}\n{body}", encoding="utf-8")
+        _, found = load(file)
+        assert [one.code for one in found] == codes, found
+        assert all(one.message == "name: expected at most 100 characters, found 101" and one.help for one in found)

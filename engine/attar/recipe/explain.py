@@ -199,6 +199,10 @@ def _single(error: Mapping[str, Any], name: str, input_: Any, span: Span | None,
         return Diagnostic("E205", message, span, f"it must match {ctx.get('pattern')}", full)
     if kind in ("string_too_short", "too_short"):
         return Diagnostic("E204", f"{name}: must not be empty", span, "fill it in, or take the key away", full)
+    if kind == "string_too_long":
+        limit = ctx.get("max_length")
+        message = f"{name}: expected at most {limit} characters, found {len(str(input_))}"
+        return Diagnostic("E204", message, span, "shorten it", full)
     message = str(error.get("msg", kind)).removeprefix("Value error, ")
     if kind in _EXPECTED:
         message = f"expected {_EXPECTED[kind]}, found {describe(input_)}"

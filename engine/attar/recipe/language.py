@@ -173,7 +173,7 @@ class Recipe(Model):
     """A recipe file."""
 
     attar: Literal[1]
-    name: str = Field(..., pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    name: str = Field(..., max_length=100, pattern=r"^[a-z0-9][a-z0-9._-]*$")
     description: Annotated[str, Operational()] = ""
     seed: int = Field(0, ge=0, lt=2**63)
     params: dict[str, Param] = Field(default_factory=dict)
