@@ -215,6 +215,17 @@ def test_try_shows_prompts_and_answers(starter: Path, attar: Attar) -> None:
     assert not Path("runs").exists()  # a rehearsal leaves nothing
 
 
+def test_try_tells_the_tries_of_a_row_apart(starter: Path, attar: Attar) -> None:
+    judge = Path("mine/prompts/sound.md")
+    judge.write_text(judge.read_text(encoding="utf-8").replace("not fail(0.3)", "false"), encoding="utf-8")
+    done = attar("try", starter, "--rows", 1)
+    heads = [re.sub(r" · row \w+| · model.*|^=== ", "", line) for line in done.out.splitlines() if line[:4] == "=== "]
+    again = ["answer · try 2", "sound · try 2", "answer · try 3", "sound · try 3"]
+    assert heads == ["question", "answer", "sound", *again]
+    document = json.loads(attar("try", starter, "--rows", 1, "--json").out)
+    assert [one["try"] for one in document["exchanges"]] == [1, 1, 1, 2, 2, 3, 3]
+
+
 def test_try_dry_only_renders(starter: Path, attar: Attar) -> None:
     done = attar("try", starter, "--rows", 1, "--dry", "--step", "question")
     assert "=== question" in done.out and "=== answer" not in done.out

@@ -53,7 +53,7 @@ def command(
     from attar.execute import RunOptions
     from attar.execute.preview import preview
 
-    heard = Heard(list(plan.steps))
+    heard = Heard()
     options = RunOptions(limit=rows, backend="rehearsal" if dry else backend, runs=runs)
     results = preview(plan, options, heard.hear, _notice)
     exchanges = [one for one in heard.in_order() if not steps or one.step in steps]
@@ -76,19 +76,17 @@ def command(
 
 @dataclass(slots=True)
 class Heard:
-    """Questions as they were heard, and the order of the recipe's steps to sort them by."""
+    """Questions in the order in which they were answered."""
 
-    order: Sequence[str]
     exchanges: list[Exchange] = field(default_factory=list)
 
     def hear(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
 
     def in_order(self) -> list[Exchange]:
-        """By row in order of first appearance, then by step, then as they came."""
+        """By row in order of first appearance, then as they came: a row that is sent back is followed try by try."""
         rows = {row: k for k, row in enumerate(dict.fromkeys(one.row for one in self.exchanges))}
-        place = {step: k for k, step in enumerate(self.order)}
-        return sorted(self.exchanges, key=lambda one: (rows[one.row], place.get(one.step, len(place))))
+        return sorted(self.exchanges, key=lambda one: rows[one.row])
 
 
 def _notice(event: Mapping[str, Any]) -> None:
@@ -97,7 +95,8 @@ def _notice(event: Mapping[str, Any]) -> None:
 
 
 def _described(one: Exchange, dry: bool) -> dict[str, Any]:
-    described: dict[str, Any] = {"step": one.step, "row": one.row, "model": one.model, "messages": list(one.asked)}
+    described: dict[str, Any] = {"step": one.step, "row": one.row, "try": one.attempt, "model": one.model}
+    described["messages"] = list(one.asked)
     if one.schema is not None:
         described["schema"] = one.schema
     if dry:
@@ -113,7 +112,8 @@ def _described(one: Exchange, dry: bool) -> dict[str, Any]:
 
 
 def _shown(one: Exchange, dry: bool) -> str:
-    lines = [f"=== {one.step} · row {one.row[:12]} · model {one.model}"]
+    again = f" · try {one.attempt}" if one.attempt > 1 else ""
+    lines = [f"=== {one.step} · row {one.row[:12]}{again} · model {one.model}"]
     for message in one.asked:
         lines += [f"--- {message['role']}", _content(message["content"])]
     if one.schema is not None:

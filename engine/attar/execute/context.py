@@ -206,6 +206,7 @@ class StepContext:
             sampling=sampling,
             rehearse=rehearse if rehearse is not None else known_rehearse,
             variables=variables if variables is not None else known_variables,
+            attempt=self.attempt,
         )
 
         def seeds(k: int) -> int:
@@ -226,6 +227,7 @@ class StepContext:
             priority=self._priority,
             prompt=prompt,
             sampling=sampling,
+            attempt=self.attempt,
         )
         answer = await self._client.complete(call, self.seed(key, sample))
         self._note(model, key, sample, answer)

@@ -32,6 +32,7 @@ class Exchange:
 
     Attributes:
         asked: messages of a chat; else the prompt or the texts as one user message.
+        attempt: which try of the row at this step it was, from 1.
         answer: None where there was none; then `error` says why.
     """
 
@@ -42,6 +43,7 @@ class Exchange:
     schema: Mapping[str, Any] | None
     answer: Answer | None
     error: str = ""
+    attempt: int = 1
 
 
 OnExchange = Callable[[Exchange], None]
@@ -151,4 +153,4 @@ class _ListeningClient(ModelClient):
         self, call: Call, asked: Sequence[Mapping[str, Any]], answer: Answer | None, error: RowError | None = None
     ) -> None:
         why = f"{error.code}: {error.detail}" if error is not None else ""
-        self.on_exchange(Exchange(call.step, call.row, call.model, list(asked), call.schema, answer, why))
+        self.on_exchange(Exchange(call.step, call.row, call.model, list(asked), call.schema, answer, why, call.attempt))

@@ -20,6 +20,7 @@ class Call:
     Attributes:
         model: the model's name in the recipe.
         step, row: who asks; for the meter.
+        attempt: which try of the row at this step asks, from 1; for `attar try`, the request does not hang on it.
         priority: order of the row in its stage; smaller is older and goes first.
         schema: JSON Schema the answer must meet.
         sampling: overrides of the model's sampling parameters; null removes one.
@@ -38,6 +39,7 @@ class Call:
     sampling: Mapping[str, Any] | None = None
     rehearse: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
