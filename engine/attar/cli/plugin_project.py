@@ -15,7 +15,7 @@ version = "0.1.0"
 description = "Steps for attar recipes."
 readme = "README.md"
 requires-python = ">=3.11"
-dependencies = ["attar>={attar}"]
+dependencies = ["attar>={attar}", "pydantic>=2.10"]
 
 [project.optional-dependencies]
 dev = ["pytest>=8.3"]
