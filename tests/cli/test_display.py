@@ -94,10 +94,29 @@ def test_plain_progress_keeps_its_distance() -> None:
     lines = []
     for second in range(20):
         now[0] = float(second)
-        display(progress)
+        display({**progress, "done": second})
         lines.append(len(stream.getvalue().splitlines()))
     assert lines[4] == 0 and lines[5] == 1 and lines[9] == 1 and lines[10] == 2
     assert lines[-1] == 3
+
+
+def test_plain_progress_is_quiet_while_nothing_moves() -> None:
+    stream = io.StringIO()
+    now = [0.0]
+    display = PlainDisplay(stream, every=5, clock=lambda: now[0])
+    for second in range(200):
+        now[0] = float(second)
+        display({**events()[3], "eta_seconds": second, "tokens_per_second": second})
+    assert len(stream.getvalue().splitlines()) == 4  # at 5, 65, 125 and 185
+    display({**events()[3], "done": 7})
+    assert len(stream.getvalue().splitlines()) == 5
+
+
+def test_one_stage_is_one_stage() -> None:
+    stream = io.StringIO()
+    start = events()[0]
+    PlainDisplay(stream)({**start, "stages": start["stages"][1:]})
+    assert stream.getvalue().splitlines()[0].endswith(", 1 stage")
 
 
 def test_json_mode_prints_one_event_a_line() -> None:
@@ -203,6 +222,8 @@ def test_shorten_keeps_to_its_limit_and_one_line(text: str, limit: int) -> None:
 
 def test_shorten_keeps_marks_on_their_letters() -> None:
     assert shorten("कि" * 5, 4) == "कि…"  # not क without its vowel sign
+    assert shorten("डिक्शनरी", 5) == "डि…"  # क्श is one akshara
+    assert shorten("डिक्शनरी", 6) == "डिक्श…"
 
 
 @given(st.lists(st.tuples(st.text("abc", max_size=9), st.integers(0, 10**9)), min_size=1))

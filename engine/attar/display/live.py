@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from attar.display.plain import backend_lines
-from attar.display.words import duration, shorten
+from attar.display.words import counted, duration, shorten
 
 REDRAW_SECONDS = 0.2
 COUNTS = ("in", "accepted", "rejected", "retried", "review", "dead")
@@ -41,7 +41,7 @@ class LiveDisplay:
 
     def _run_started(self, event: Mapping[str, Any]) -> None:
         self._stages = len(event.get("stages", ()))
-        self._say(f"{event['recipe']}: run {event['run']} in {event['path']}, {self._stages} stages")
+        self._say(f"{event['recipe']}: run {event['run']} in {event['path']}, {counted(self._stages, 'stage')}")
         for line in backend_lines(event):
             self._say(line)
         self._live = Live(

@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from attar.display.words import duration, shorten
+from attar.display.words import counted, duration, shorten
 
 EVERY_SECONDS = 5.0
+STILL_SECONDS = 60.0
+"""How far apart progress lines are while nothing moves: a sign of life, no more."""
 
 
 class PlainDisplay:
-    """Prints a line when a run starts, when a stage starts and ends, for notices, and progress every few seconds."""
+    """Prints a line when a run starts, when a stage starts and ends, for notices, and progress every few seconds; once
+    a minute where no count has changed since."""
 
     def __init__(
         self, stream: TextIO, every: float = EVERY_SECONDS, clock: Callable[[], float] = time.monotonic
@@ -22,6 +25,7 @@ class PlainDisplay:
         self._clock = clock
         self._last = clock()
         self._stages = 0
+        self._said = ""
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         handler = getattr(self, f"_{event['type']}", None)
@@ -37,7 +41,7 @@ class PlainDisplay:
         self._stages = len(stages)
         reused = sum(bool(stage.get("reused")) for stage in stages)
         also = f", {reused} reused" if reused else ""
-        self._say(f"{event['recipe']}: run {event['run']} in {event['path']}, {len(stages)} stages{also}")
+        self._say(f"{event['recipe']}: run {event['run']} in {event['path']}, {counted(len(stages), 'stage')}{also}")
         for line in backend_lines(event):
             self._say(line)
 
@@ -46,12 +50,18 @@ class PlainDisplay:
         rows = f", {total:,} rows" if total is not None else ""
         self._say(f"stage {event['index'] + 1} of {self._stages}: {shorten(' > '.join(event['steps']), 100)}{rows}")
         self._last = self._clock()
+        self._said = ""
 
     def _progress(self, event: Mapping[str, Any]) -> None:
         now = self._clock()
         if now - self._last < self._every:
             return
+        # Speed and time to go change with the clock alone: they are no news.
+        counts = progress_line({**event, "tokens_per_second": None, "eta_seconds": None}, self._stages)
+        if counts == self._said and now - self._last < STILL_SECONDS:
+            return
         self._last = now
+        self._said = counts
         self._say(progress_line(event, self._stages))
 
     def _stage_finished(self, event: Mapping[str, Any]) -> None:

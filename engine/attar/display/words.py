@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
 from attar.errors.render import width
@@ -22,6 +21,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 stage`, `2 stages`."""
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
 def money(cost: float | None, currency: str | None) -> str:
     """`0.0123 USD`; `–` where no price is known."""
     if not currency or cost is None:
@@ -30,13 +34,17 @@ def money(cost: float | None, currency: str | None) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` characters on one line, with `…` where something was cut; never cuts a mark off its letter."""
+    """At most `limit` characters on one line, with `…` where something was cut; never inside a grapheme or akshara."""
     line = " ".join(text.split())
     if len(line) <= limit:
         return line
-    cut = limit - 1
-    while cut > 0 and unicodedata.category(line[cut]).startswith("M"):
-        cut -= 1
+    import regex
+
+    cut = 0
+    for cluster in regex.finditer(r"\X", line):
+        if cluster.end() > limit - 1:
+            break
+        cut = cluster.end()
     return line[:cut] + "…"
 
 
