@@ -34,7 +34,7 @@ testpaths = ["tests"]
 README = """\
 # attar-{dash}
 
-Steps for attar recipes, under the namespace `{name}`.
+Steps for attar recipes, under the namespace `{name}`. In the environment that already has attar:
 
     pip install -e '.[dev]'
     attar plugins show {name}
