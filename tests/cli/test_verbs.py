@@ -376,6 +376,21 @@ def test_plugins_list_and_show(attar: Attar) -> None:
     assert attar("plugins", "show", "nothing").code == 2
 
 
+def test_types_are_shown_as_people_write_them(attar: Attar) -> None:
+    from typing import Annotated, Any, Literal, Optional
+
+    from pydantic import Field
+
+    from attar.cli.step_help import type_text
+
+    shown = attar("plugins", "show", "std.check").out
+    assert "  rules: dict[str, str | Rule] (required)\n" in shown
+    assert type_text(Annotated[str, Field(min_length=1)] | None) == "str | None"
+    assert type_text(Optional[tuple[int, ...]]) == "tuple[int, ...] | None"  # noqa: UP045 - people still write it so
+    assert type_text(list[Literal["a", "b"]]) == "list[Literal['a', 'b']]"
+    assert type_text(Any) == "Any"
+
+
 def test_every_step_can_be_shown(attar: Attar) -> None:
     listed = json.loads(attar("plugins", "list", "--json").out)
     for plugin in listed["plugins"]:

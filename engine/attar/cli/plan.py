@@ -37,7 +37,7 @@ def command(
     """Show the graph, the stages, what would be reused and what a run would cost.
 
     Nothing runs. Calls and tokens are estimates; what they rest on is printed with them. Shares of rows that judges
-    pass are taken from the latest run of the recipe, where there is one.
+    pass are taken from the recipe's latest run, where that one asked models: a rehearsal's shares tell nothing.
     """
     if mermaid and as_json:
         raise click.UsageError("--mermaid and --json exclude each other")

@@ -64,15 +64,23 @@ def config_fields(config: type[BaseModel]) -> list[dict[str, Any]]:
 
 
 def type_text(annotation: Any) -> str:
-    """`str | None`, `list[str]`, `Literal['a', 'b']`: a type without its modules."""
-    text = (
-        annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
-    )
-    for module in ("typing.", "collections.abc.", "attar.api.refs.", "attar.api."):
-        text = text.replace(module, "")
-    import re
+    """`str | None`, `list[str]`, `Literal['a', 'b']`: a type without its modules and without pydantic's marks on it."""
+    import types
+    from typing import Annotated, Literal, Union, get_args, get_origin
 
-    return re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", text)
+    origin, args = get_origin(annotation), get_args(annotation)
+    if annotation is None or annotation is types.NoneType:
+        return "None"
+    if annotation is ...:
+        return "..."
+    if origin is Annotated:
+        return type_text(args[0])
+    if origin in (Union, types.UnionType):
+        return " | ".join(dict.fromkeys(type_text(arg) for arg in args))
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, args))}]"
+    name = getattr(origin or annotation, "__name__", None) or str(annotation).rpartition(".")[2]
+    return f"{name}[{', '.join(type_text(arg) for arg in args)}]" if args else name
 
 
 def step_text(described: Mapping[str, Any]) -> str:
