@@ -18,6 +18,15 @@ class Plugin:
             "domains": "attar_personas.domains:Domains",
             "check_question": "attar_personas.question:CheckQuestion",
             "check_text": "attar_personas.text:CheckText",
+            "deal": "attar_personas.distillation.deal:Deal",
+            "near_tasks": "attar_personas.distillation.near:NearTasks",
+            "check_task": "attar_personas.distillation.assign:CheckTask",
+            "task": "attar_personas.distillation.assign:WriteTask",
+            "check_output": "attar_personas.distillation.output:CheckOutput",
+            "content": "attar_personas.distillation.content:Content",
+            "turns": "attar_personas.distillation.content:Turns",
+            "targets": "attar_personas.distillation.targets:Targets",
+            "check_enriched": "attar_personas.distillation.enrich:CheckEnriched",
         }
 
 

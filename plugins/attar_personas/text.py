@@ -105,7 +105,7 @@ class CheckText(Judge[CheckTextConfig]):
         finish = row[config.finish] if config.finish is not None else None
         faults = [
             *self._form_faults(text, count, english, finish),
-            *_repetition_faults(found, config.repetition),
+            *repetition_faults(found, config.repetition),
             *self._leak_faults(shared, frames),
         ]
         scores = {
@@ -132,7 +132,7 @@ class CheckText(Judge[CheckTextConfig]):
         if english < config.min_english:
             yield "not_english", f"Only {english:.0%} of the letters are English. Write in English."
         if config.sections:
-            echo = _heading(config.sections).search(text)
+            echo = heading_pattern(config.sections).search(text)
             if echo:
                 yield "heading_echo", f"The heading {echo.group().strip()!r} is the instructions', not the text's."
 
@@ -145,7 +145,7 @@ class CheckText(Judge[CheckTextConfig]):
 
 
 @lru_cache(maxsize=16)
-def _heading(sections: tuple[str, ...]) -> Any:
+def heading_pattern(sections: tuple[str, ...]) -> Any:
     """Matches a line that is one of the headings, dressed as one (`# STYLE #`, `**Style**`, `STYLE:`)."""
     names = "|".join(regex.escape(section) for section in sections)
     return regex.compile(
@@ -154,7 +154,8 @@ def _heading(sections: tuple[str, ...]) -> Any:
     )
 
 
-def _repetition_faults(found: Repetition, limits: Limits) -> Iterator[tuple[str, str]]:
+def repetition_faults(found: Repetition, limits: Limits) -> Iterator[tuple[str, str]]:
+    """(code, feedback) of each kind of repetition above its limit."""
     if found.lines > limits.duplicate_lines:
         yield "repetitive", f"{found.lines:.0%} of the lines say the same as an earlier one."
     for n, share, limit in zip(TOP_SIZES, found.top, limits.top, strict=True):

@@ -1,0 +1,1 @@
+"""Steps of the eight-stage distillation: dealing output types, near tasks, checks of what was written, enrichment."""

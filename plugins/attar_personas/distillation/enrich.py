@@ -1,0 +1,144 @@
+"""personas.check_enriched: a rewritten text adds no facts, loses none, and keeps its form."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import regex
+from pydantic import Field
+
+from attar.api import Columns, Config, ConfigProblem, Context, Judge, Row, Verdict
+from attar.api.text import UnknownLanguage, language, numbers, script_share
+from attar_personas.distillation.content import paragraphs
+from attar_personas.distillation.output import REFUSAL
+from attar_personas.measure import words
+
+# What must stand in both texts alike, besides numbers: addresses, e-mail addresses and placeholders.
+MARKS = regex.compile(r"https?://[^\s<>()]+|www\.[^\s<>()]+|[\w.+-]+@[\w-]+\.[\w.]+|\{\{?[\w .-]+\}\}?|<[A-Za-z_/][\w/-]*>|%[sd]\b")
+# A capital within a sentence, or two capitals together: what Latin script shows of names.
+_NAME = regex.compile(r"(?<=[\p{L}\p{M}\p{N},;)][ \u00a0])\p{Lu}[\p{L}\p{M}'’-]+|\b\p{Lu}{2,}\b")
+_LATIN = regex.compile(r"\b\p{Latin}[\p{Latin}\p{N}'’.-]+")
+
+
+class CheckEnrichedConfig(Config):
+    """See CheckEnriched."""
+
+    before: str = Field(description="column with the text as it was")
+    after: str = Field(description="column with the text rewritten")
+    language: str | None = Field(None, description="column with the language of both, by code or name")
+    kept: str | None = Field(None, description="column of lang.protect whose texts must stay where they stood before")
+    parts: str | None = Field(None, description="column with the number of labelled paragraphs; null: running text")
+    finish: str | None = Field(None, description="column with the finish reason; `length` fails as truncated")
+    containment: float = Field(0.5, ge=0, le=1, description="lowest share of new 3-grams that stand in the old text")
+    length_ratio: tuple[float, float] = Field((0.7, 1.6), description="length against before, by characters")
+    script_loss: float = Field(0.05, ge=0, le=1, description="how much of the language's script share may be lost")
+
+
+class CheckEnriched(Judge[CheckEnrichedConfig]):
+    """Passes a rewritten text that says what the text before said. The first fault decides the code.
+
+    Fail codes: `empty`, `truncated`, `refused`, `number_changed`, `mark_lost` (addresses, placeholders, what
+    lang.protect kept), `name_added`, `name_lost` (as far as Latin capitals show names), `new_text` (character 3-grams),
+    `length_ratio`, `wrong_script`, `structure_changed` (labelled paragraphs). Scores: `containment`, `kept_text` (the
+    share of the old text's 3-grams that stand in the new), `length_ratio`.
+    """
+
+    Config = CheckEnrichedConfig
+
+    def reads(self, incoming: Columns) -> Columns:
+        config = self.config
+        optional = {name: "string?" for name in (config.language, config.finish) if name is not None}
+        others = {name: "any" for name in (config.kept, config.parts) if name is not None}
+        return {config.before: "string?", config.after: "string?", **optional, **others}
+
+    def score_names(self) -> tuple[str, ...]:
+        return ("containment", "kept_text", "length_ratio")
+
+    def check(self, incoming: Columns) -> Iterator[ConfigProblem]:
+        least, most = self.config.length_ratio
+        if least > most:
+            yield ConfigProblem(("length_ratio",), f"{least:g} exceeds {most:g}: no row can pass", "lower it first")
+
+    async def judge(self, row: Row, ctx: Context) -> Verdict:
+        config = self.config
+        before = unicodedata.normalize("NFC", row[config.before] or "")
+        after = unicodedata.normalize("NFC", row[config.after] or "")
+        if not words(after):
+            return Verdict("fail", "empty", feedback="Nothing was written.")
+        old, new = grams(before), grams(after)
+        scores = {
+            "containment": len(new & old) / len(new) if new else 1.0,
+            "kept_text": len(new & old) / len(old) if old else 1.0,
+            "length_ratio": len(after) / max(len(before), 1),
+        }
+        faults = [*self._form_faults(row, before, after, scores), *self._fact_faults(row, before, after, scores)]
+        if not faults:
+            return Verdict("pass", "", scores)
+        return Verdict("fail", faults[0][0], scores, "\n".join(f"- {text}" for _, text in faults))
+
+    def _form_faults(self, row: Row, before: str, after: str, scores: dict[str, float]) -> Iterator[tuple[str, str]]:
+        config = self.config
+        if config.finish is not None and row[config.finish] == "length":
+            yield "truncated", "The text was cut off before its end."
+        if REFUSAL.match(after) and not REFUSAL.match(before):
+            yield "refused", "The answer declines the task. Rewrite the text."
+        least, most = config.length_ratio
+        if not least <= scores["length_ratio"] <= most:
+            found = f"{scores['length_ratio']:.2g}"
+            yield "length_ratio", f"The text is {found} times as long as before; {least:g} to {most:g} is right."
+        if config.parts is not None and row[config.parts] and len(paragraphs(after)) != row[config.parts]:
+            found = f"{len(paragraphs(after))} instead of {row[config.parts]}"
+            yield "structure_changed", f"The labelled paragraphs are {found}. Keep each, with its label."
+        if config.language is not None and row[config.language]:
+            try:
+                scripts = language(row[config.language]).scripts
+            except UnknownLanguage:
+                return
+            lost = script_share(before, *scripts) - script_share(after, *scripts)
+            if lost > config.script_loss:
+                yield "wrong_script", f"{lost:.0%} of the letters left the script of {row[config.language]}."
+
+    def _fact_faults(self, row: Row, before: str, after: str, scores: dict[str, float]) -> Iterator[tuple[str, str]]:
+        config = self.config
+        old, new = Counter(map(str, numbers(before))), Counter(map(str, numbers(after)))
+        if old != new:
+            yield "number_changed", f"Numbers must stay: {_difference(old, new)}."
+        marks_before, marks_after = Counter(MARKS.findall(before)), Counter(MARKS.findall(after))
+        kept = [one["text"] for one in (row[config.kept] or ()) if one["text"]] if config.kept is not None else []
+        gone = [text for text in kept if text in before and text not in after]
+        if marks_before != marks_after or gone:
+            told = _difference(marks_before, marks_after) if marks_before != marks_after else f"lost {gone[0]!r}"
+            yield "mark_lost", f"Addresses, placeholders and protected words must stay: {told}."
+        latin = script_share(before, "Latin") > 0.5
+        names_before, names_after = names(before, latin), names(after, latin)
+        if added := sorted(names_after - names_before - _all_words(before)):
+            yield "name_added", f"New names: {', '.join(added[:5])}. Add nothing."
+        if lost := sorted(names_before - names_after - _all_words(after)):
+            yield "name_lost", f"Lost names: {', '.join(lost[:5])}. Keep them."
+        if scores["containment"] < config.containment:
+            yield "new_text", f"Only {scores['containment']:.0%} of the wording is the text's own. Change less."
+
+
+def grams(text: str) -> set[str]:
+    """Character 3-grams, without case, white space as single spaces."""
+    flat = " ".join(text.casefold().split())
+    return {flat[i : i + 3] for i in range(len(flat) - 2)}
+
+
+def names(text: str, latin: bool) -> set[str]:
+    """What looks like names, without case: capitals within sentences; in other scripts every word in Latin letters."""
+    found: list[str] = (_NAME if latin else _LATIN).findall(text)
+    return {one.rstrip(".'’-").casefold() for one in found}
+
+
+def _all_words(text: str) -> set[str]:
+    return {word.casefold() for word in words(text)}
+
+
+def _difference(before: Counter[Any], after: Counter[Any]) -> str:
+    lost, added = before - after, after - before
+    parts = [f"lost {', '.join(sorted(lost))}"] if lost else []
+    return "; ".join([*parts, f"added {', '.join(sorted(added))}"] if added else parts)
