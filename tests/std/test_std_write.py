@@ -44,7 +44,7 @@ ROWS: list[dict[str, Any]] = [
 class Rows(ListRowSet):
     """Batches as the store makes them."""
 
-    def batches(self) -> Any:
+    def batches(self, columns: Any = None) -> Any:
         for start in range(0, len(self), 7):
             rows: list[Row] = list(self)[start : start + 7]
             batch, bad = to_batch(rows, self.columns)
@@ -124,7 +124,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path.write_text("old")
 
     class Failing(Rows):
-        def batches(self) -> Any:
+        def batches(self, columns: Any = None) -> Any:
             yield next(super().batches())
             raise OSError("disk gone")
 

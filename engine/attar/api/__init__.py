@@ -1,9 +1,11 @@
 """Everything a plugin author imports. What is not here may change without notice."""
 
+from attar.api.bulk import id_words
 from attar.api.context import Answer, Context, Message, Retry, RowError, Usage
 from attar.api.hooks import Hooks, hookimpl
+from attar.api.json_lines import json_lines, text_bytes
 from attar.api.refs import ModelRef, PromptPart, PromptRef, PromptText, RecipePath, Runtime, SchemaRef, StepRef
-from attar.api.rows import EMPTY, BatchResult, Drop, Json, Key, New, Reject, Row, RowSet, Verdict
+from attar.api.rows import EMPTY, BatchResult, Drop, Fates, Json, Key, New, Reject, Row, RowSet, Verdict
 from attar.api.steps import (
     BatchSource,
     Config,
@@ -30,6 +32,7 @@ __all__ = [
     "Context",
     "DatasetStep",
     "Drop",
+    "Fates",
     "Hooks",
     "Json",
     "Judge",
@@ -60,6 +63,9 @@ __all__ = [
     "Usage",
     "Verdict",
     "hookimpl",
+    "id_words",
+    "json_lines",
     "nullable",
     "parse_type",
+    "text_bytes",
 ]

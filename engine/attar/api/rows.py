@@ -87,6 +87,24 @@ class BatchResult(NamedTuple):
     reject: pa.Array | None = None
 
 
+class Fates(NamedTuple):
+    """What `DatasetStep.apply_batches` says of the next `rows` input rows, in input order.
+
+    Attributes:
+        rows: how many input rows this is about; as many as the step likes, whatever batches it read.
+        columns: arrays of that length, added to or replacing the rows' columns; all other columns stay as they came.
+            None: nothing changes.
+        reject: string array of that length, a reason code where a row is rejected, null where it stays; None = all
+            stay.
+        detail: string array of that length, for people; looked at where a row is rejected. None = no details.
+    """
+
+    rows: int
+    columns: Mapping[str, pa.Array] | None = None
+    reject: pa.Array | None = None
+    detail: pa.Array | None = None
+
+
 class RowSet(Protocol):
     """All rows of a finished step, in order; re-iterable and possibly larger than memory."""
 
@@ -94,8 +112,9 @@ class RowSet(Protocol):
     def __len__(self) -> int: ...
     @property
     def columns(self) -> Mapping[str, str]: ...
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Record batches of the user's columns plus `id` (string)."""
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Record batches of the user's columns plus `id` (string); of the named columns alone, and `id`, where some
+        are named: what is not named is not read."""
         ...
 
     def sorted_by(self, *keys: str) -> RowSet:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from attar.api.context import Context
-from attar.api.rows import BatchResult, Drop, Key, New, Reject, Row, RowSet, Verdict
+from attar.api.rows import BatchResult, Drop, Fates, Key, New, Reject, Row, RowSet, Verdict
 from attar.api.types import Columns
 
 if TYPE_CHECKING:
@@ -193,10 +193,32 @@ class Judge(Step[C]):
 
 
 class DatasetStep(Step[C]):
-    """Needs all rows at once. Every input row must come out as a Row, a Drop or a parent of a New."""
+    """Needs all rows at once. Every input row must come out as a Row, a Drop or a parent of a New.
+
+    A step writes `apply`, or `apply_batches`, or both (then both must do the same; the engine runs the second).
+    """
 
     def apply(self, rows: RowSet, ctx: Context) -> Iterator[Row | Drop | New]:
+        """What becomes of the rows, in any order. Where only `apply_batches` is written, the same by way of it."""
+        if not self.can_batch():
+            raise NotImplementedError
+        from attar.api.bulk import row_by_row
+
+        return row_by_row(self.apply_batches(rows, ctx), rows)
+
+    def apply_batches(self, rows: RowSet, ctx: Context) -> Iterator[Fates]:
+        """Optional, for millions of rows: keeps or rejects rows, and adds columns, without making any or changing their
+        order. The fates of all input rows are to be yielded in input order, many at a time.
+
+        The engine reads the rows again beside the step and carries their columns, ids and histories; so a step that
+        passes over `rows.batches([...])` with the columns it decides by, and then yields its decisions, reads no more
+        than that. Memory is then what the step itself keeps.
+        """
         raise NotImplementedError
+
+    @classmethod
+    def can_batch(cls) -> bool:
+        return cls.apply_batches is not DatasetStep.apply_batches
 
 
 class MergeStep(Step[C]):

@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 
 from attar import __version__
-from attar.api import Sink, Source
+from attar.api import Sink, Source, id_words
 from attar.errors import fail
 from attar.execute.context import Facts, StepContext
 from attar.execute.faults import blamed_on
@@ -72,6 +72,7 @@ def manifest(prepared: Prepared) -> dict[str, Any]:
             }
             for name, model in prepared.served.items()
         },
+        "gates": [gate.to_json() for gate in plan.gates],
         "steps": {
             name: {"use": step.use, "from": list(step.inputs), "fingerprint": step.fingerprint, "columns": step.columns}
             for name, step in plan.steps.items()
@@ -126,11 +127,12 @@ def demand_own_ids(rows: StoredTable, output: str) -> None:
     """
     import numpy as np
 
-    parts = [
-        np.array([int(id[:16], 16) for id in batch.column("__id").to_pylist()], np.uint64)
-        for batch in rows.batch_slice(0, None)
-    ]
-    ids = np.sort(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
+    ids = np.empty(len(rows), np.uint64)
+    at = 0
+    for batch in rows.batches([]):
+        ids[at : at + batch.num_rows] = id_words(batch.column("id"))[:, 0]
+        at += batch.num_rows
+    ids.sort()
     twice = int((ids[1:] == ids[:-1]).sum())
     if twice:
         raise fail(
@@ -152,6 +154,9 @@ def _provenance(prepared: Prepared) -> Iterator[pa.RecordBatch]:
     rehearsed = {name for name, model in prepared.served.items() if model.kind == "rehearsal"}
     for step in dict.fromkeys(output.step for output in prepared.plan.outputs.values()):
         for stored in StoredTable(prepared.table(step)).batch_slice(0, None):
+            if stored.column("__trail").null_count == stored.num_rows:
+                yield _unasked(stored, step)
+                continue
             ids = stored.column("__id").to_pylist()
             trails = [orjson.loads(trail) if trail else [] for trail in stored.column("__trail").to_pylist()]
             asked = [[entry for entry in trail if "key" in entry] for trail in trails]
@@ -170,6 +175,24 @@ def _provenance(prepared: Prepared) -> Iterator[pa.RecordBatch]:
             ]
             arrays = [pa.array(values, kind.type) for values, kind in zip(columns, PROVENANCE, strict=True)]
             yield pa.RecordBatch.from_arrays(arrays, schema=PROVENANCE)
+
+
+def _unasked(stored: pa.RecordBatch, step: str) -> pa.RecordBatch:
+    """Provenance of rows for which no model was asked."""
+    n = stored.num_rows
+    none: dict[str, Any] = {
+        "step": step,
+        "attempts": 1,
+        "models": [],
+        "rehearsal": False,
+        "prompt_tokens": 0,
+        "completion_tokens": 0,
+        "requests": [],
+        "history": "[]",
+    }
+    own = {"id": stored.column("__id"), "parents": stored.column("__parents")}
+    arrays = [own[f.name] if f.name in own else pa.repeat(pa.scalar(none[f.name], f.type), n) for f in PROVENANCE]
+    return pa.RecordBatch.from_arrays(arrays, schema=PROVENANCE)
 
 
 def summarise(prepared: Prepared, records: Sequence[Mapping[str, Any]], outputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,6 +214,7 @@ def summarise(prepared: Prepared, records: Sequence[Mapping[str, Any]], outputs:
         "usage": {step: _priced(prepared, step, used) for step, used in usage.items()},
         "outputs": dict(outputs),
         "shortfalls": shortfalls,
+        "gates": [gate.to_json() for gate in prepared.plan.gates],
         "backends": prepared.backends(),
         "unbalanced": ledger.check(),
         "short": _short(counts, outputs, shortfalls),

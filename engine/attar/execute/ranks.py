@@ -109,12 +109,17 @@ class RankFiles:
 
     def write_outcomes(self, outcomes: Iterable[OutcomeRow]) -> None:
         for outcome in outcomes:
-            writer = self._outcomes.get(outcome.kind)
-            if writer is None:
-                writer = self._outcomes[outcome.kind] = OutcomeWriter(
-                    self._folder / outcome.kind, rank_name(self._rank)
-                )
-            writer.append(outcome)
+            self._writer(outcome.kind).append(outcome)
+
+    def append_outcomes(self, kind: str, batch: Any) -> None:
+        """Adds an Arrow batch of outcomes of one kind."""
+        self._writer(kind).append_batch(batch)
+
+    def _writer(self, kind: str) -> OutcomeWriter:
+        writer = self._outcomes.get(kind)
+        if writer is None:
+            writer = self._outcomes[kind] = OutcomeWriter(self._folder / kind, rank_name(self._rank))
+        return writer
 
     def close(self, usage: Mapping[str, Any], shortfalls: Sequence[Mapping[str, Any]] = ()) -> None:
         """Makes everything final."""

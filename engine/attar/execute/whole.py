@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from datatrove.pipeline.base import PipelineStep
 
 from attar.api import DatasetStep, Drop, MergeStep, New, Reject, Row, Sink
 from attar.errors import AttarError, fail
+from attar.execute.bulk import BulkFates
 from attar.execute.context import Facts, StepContext
 from attar.execute.faults import blamed_on
 from attar.execute.job import StageJob
-from attar.execute.process import enter_worker
+from attar.execute.process import enter_worker, stop_check
 from attar.execute.ranks import RankFiles
 from attar.execute.results import Emitted, OutcomeRow, RowResult, json_of, shown
 from attar.identity import merged_id
 from attar.store.tables import StoredTable
+
+if TYPE_CHECKING:
+    from attar.plan.types import PlannedStep
 
 CHUNK = 1024
 
@@ -43,26 +47,36 @@ class WholeDataset(PipelineStep):  # type: ignore[misc]
         tables = {name: StoredTable(job.tables[name]) for name in planned.inputs}
         context = StepContext(Facts.of(job), planned.name, side=planned.side)
         files = RankFiles(job, rank)
-        account = Account(planned.name, tables)
-        results: list[RowResult] = []
         with blamed_on(planned.name, planned.use):
-            if isinstance(planned.step, MergeStep):
-                made = planned.step.merge(tables, context)
+            if isinstance(planned.step, DatasetStep) and planned.step.can_batch():
+                table = tables[planned.inputs[0]]
+                fates = planned.step.apply_batches(table, context)
+                BulkFates(planned, table, files).take_all(fates, stop_check(job, None))
             else:
-                assert isinstance(planned.step, DatasetStep)
-                made = planned.step.apply(tables[planned.inputs[0]], context)
-            for item in made:
-                results.append(account.take(item))
-                if len(results) >= CHUNK:
-                    files.write(results)
-                    files.progress({})
-                    results = []
-        files.write(results)
-        account.close(files)
+                self._rows(planned, tables, context, files)
         shortfalls = [{"step": planned.name, "what": what, "count": count} for what, count in context.shortfalls]
         files.close({}, shortfalls)
         files.progress({}, force=True)
         yield from ()
+
+    def _rows(
+        self, planned: PlannedStep, tables: Mapping[str, StoredTable], context: StepContext, files: RankFiles
+    ) -> None:
+        account = Account(planned.name, tables)
+        results: list[RowResult] = []
+        if isinstance(planned.step, MergeStep):
+            made = planned.step.merge(tables, context)
+        else:
+            assert isinstance(planned.step, DatasetStep)
+            made = planned.step.apply(tables[planned.inputs[0]], context)
+        for item in made:
+            results.append(account.take(item))
+            if len(results) >= CHUNK:
+                files.write(results)
+                files.progress({})
+                results = []
+        files.write(results)
+        account.close(files)
 
 
 class WriteOut(PipelineStep):  # type: ignore[misc]

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from attar.api.json_lines import decoder
 from attar.api.types import Columns, ParsedType, parse_type
 
 JSON_MARK = {b"attar": b"json"}
@@ -80,14 +81,14 @@ def from_batch(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     names = batch.schema.names
     if not names:
         return [{} for _ in range(batch.num_rows)]
-    columns = [column_values(batch, i) for i in range(len(names))]
+    columns = [column_values(batch.column(i), batch.schema.field(i)) for i in range(len(names))]
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def column_values(batch: pa.RecordBatch, i: int) -> list[Any]:
-    """The values of the i-th column as Python objects, JSON parsed."""
-    values: list[Any] = batch.column(i).to_pylist()
-    decode = _decoder(batch.schema.field(i))
+def column_values(array: pa.Array, field: pa.Field) -> list[Any]:
+    """The values of a column as Python objects, JSON parsed."""
+    values: list[Any] = array.to_pylist()
+    decode = decoder(field)
     return values if decode is None else [None if value is None else decode(value) for value in values]
 
 
@@ -286,32 +287,3 @@ def _misfit(value: Any, parsed: ParsedType, where: str) -> str | None:
 def _short(value: Any) -> str:
     text = ascii(value)
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-# -- from Arrow ----------------------------------------------------------------------------------------------------
-
-
-def _decoder(field: pa.Field) -> Callable[[Any], Any] | None:
-    """How values of a field are parsed, or None where they stay as they are."""
-    kind = field.type
-    if field.metadata and field.metadata.get(b"attar") == b"json":
-        return orjson.loads
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        each = _decoder(kind.value_field)
-        if each is None:
-            return None
-        return lambda value: [None if v is None else each(v) for v in value]
-    if pa.types.is_struct(kind):
-        inner = [(kind.field(i).name, _decoder(kind.field(i))) for i in range(kind.num_fields)]
-        special = [(name, decode) for name, decode in inner if decode is not None]
-        if not special:
-            return None
-
-        def decode_struct(value: dict[str, Any]) -> dict[str, Any]:
-            for name, decode in special:
-                if value[name] is not None:
-                    value[name] = decode(value[name])
-            return value
-
-        return decode_struct
-    return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from attar.api import json_lines, text_bytes
 from attar.store.arrow import from_batch
 
 if TYPE_CHECKING:
@@ -34,8 +35,12 @@ def batches_digest(batches: Iterable[pa.RecordBatch]) -> str:
     """The same over Arrow batches that hold the user's columns and `id`."""
     digest = hashlib.blake2b(_LANGUAGE, digest_size=16)
     for batch in batches:
+        odd = _odd_floats(batch)
+        if not odd:
+            digest.update(text_bytes(json_lines(batch, sort_keys=True, end="\n")))
+            continue
         rows = from_batch(batch)
-        for name in _odd_floats(batch):
+        for name in odd:
             for row in rows:
                 value = row[name]
                 if value is not None and not math.isfinite(value):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 FIELDS = ("in", "accepted", "rejected", "review", "dead", "made", "retried", "passed_by")
@@ -55,6 +55,16 @@ class Ledger:
             self._reasons[key] = (count + 1, examples)
         else:
             self._reasons[key] = (count + 1, sorted([*examples, _Example(order, row_id, detail)])[:EXAMPLES])
+
+    def reasons(self, step: str, kind: str, code: str, count: int, examples: Iterable[tuple[int, str, str]]) -> None:
+        """Notes `count` rows of one reason at once.
+
+        Args:
+            examples: (order, row id, detail) of the first EXAMPLES of them by order; more are not needed.
+        """
+        other = Ledger()
+        other._reasons[step, kind, code] = (count, sorted(_Example(*one) for one in examples)[:EXAMPLES])
+        self.merge(other)
 
     def merge(self, other: Ledger) -> None:
         """Adds another ledger's counts and reasons."""

@@ -66,6 +66,12 @@ class OutcomeWriter:
         if len(self._held) >= _HELD:
             self._flush()
 
+    def append_batch(self, batch: pa.RecordBatch) -> None:
+        """Adds outcomes that are Arrow already, in the schema of outcomes."""
+        self._flush()
+        if batch.num_rows:
+            self._writer.write_batch(batch)
+
     def close(self) -> Path:
         """Makes the file final and returns its path."""
         self._flush()

@@ -174,10 +174,11 @@ class StoredTable:
         for batch in self._read(0, None, ["__id"], _READ_ROWS * 8):
             yield from batch.column(0).to_pylist()
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Record batches of the user's columns plus `id` (string)."""
-        for batch in self._read(0, None, [*self._names, "__id"], _READ_ROWS * 8):
-            yield batch.rename_columns([*self._names, "id"])
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Record batches of the user's columns, or of those named, plus `id` (string)."""
+        names = self._names if columns is None else list(columns)
+        for batch in self._read(0, None, [*names, "__id"], _READ_ROWS * 8):
+            yield batch.rename_columns([*names, "id"])
 
     def sorted_by(self, *keys: str) -> StoredTable:
         """The same rows in ascending order of the named columns (`id` is one), nulls first, ties by present order.

@@ -53,12 +53,13 @@ class ListRowSet:
     def columns(self) -> Mapping[str, str]:
         return self._columns
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
         for start in range(0, len(self._rows), 1000):
             part = self._rows[start : start + 1000]
-            yield pa.RecordBatch.from_pylist([{"id": row.id, **row} for row in part])
+            batch = pa.RecordBatch.from_pylist([{"id": row.id, **row} for row in part])
+            yield batch if columns is None else batch.select([*columns, "id"])
 
     def sorted_by(self, *keys: str) -> ListRowSet:
         return ListRowSet(sorted(self._rows, key=lambda row: tuple(row[key] for key in keys)), self._columns)
