@@ -20,6 +20,7 @@ class Plugin:
             "filter": "attar_std.filter:Filter",
             "join": "attar_std.join:Join",
             "limit": "attar_std.sample:Limit",
+            "near_dedup": "attar_std.near_dedup:NearDedup",
             "quota": "attar_std.quota:Quota",
             "read": "attar_std.read:Read",
             "rename": "attar_std.columns:Rename",
