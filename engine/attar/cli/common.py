@@ -12,7 +12,7 @@ from attar.cli.endings import set_scene, show_diagnostics
 from attar.errors import AttarError, Diagnostic
 
 if TYPE_CHECKING:
-    from attar.plan.types import Plan
+    from attar.plan.types import GateRule, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,15 +94,21 @@ def json_option(help: str) -> Callable[[F], F]:
 
 
 def check(
-    recipe: Path, params: Mapping[str, str], limit: int | None = None, *, to_run: bool = True
+    recipe: Path,
+    params: Mapping[str, str],
+    limit: int | None = None,
+    *,
+    to_run: bool = True,
+    gates: GateRule = "later",
 ) -> tuple[Plan | None, Sequence[Diagnostic]]:
     """Everything `validate` knows about a recipe. The plan is None where a diagnostic is an error.
 
-    `to_run` False leaves out what only a run needs: digests of whole source files.
+    `to_run` False leaves out what only a run needs: digests of whole source files. `gates` says what a model that did
+    not pass a required evaluation is; a run decides that once it knows who serves the model.
     """
     from attar import plan
 
-    return plan.check(recipe, params, limit=limit, fingerprints=to_run)
+    return plan.check(recipe, params, limit=limit, fingerprints=to_run, gates=gates)
 
 
 def plan_or_refuse(recipe: Path, params: Mapping[str, str], limit: int | None, runs: Path) -> Plan:

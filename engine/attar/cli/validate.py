@@ -16,13 +16,17 @@ from attar.errors import to_json
 @click.command("validate")
 @recipe_argument
 @params_option
+@click.option(
+    "--backend", metavar="NAME", help="Check for this backend; rehearsal only warns of evaluations."
+)
 @json_option("Print the diagnostics as one JSON document, for editors and CI.")
-def command(recipe: Path, params: Mapping[str, str], as_json: bool) -> int:
+def command(recipe: Path, params: Mapping[str, str], backend: str | None, as_json: bool) -> int:
     """Check a recipe: every mistake at once, before any model is called.
 
+    A recipe is checked for the models it names: one that has not passed an evaluation the recipe requires is a mistake.
     Exits 0 where the recipe can run, else 2. Warnings alone do not fail.
     """
-    plan, diagnostics = check(recipe, params, to_run=False)
+    plan, diagnostics = check(recipe, params, to_run=False, gates="note" if backend == "rehearsal" else "stop")
     errors = sum(found.severity == "error" for found in diagnostics)
     failed = plan is None or errors > 0
     if as_json:

@@ -135,10 +135,24 @@ def outcome(results: Mapping[str, Any]) -> str:
     lines += [f"  - {sentence}" for sentence in results.get("why", ())]
     if rehearsed(results):
         lines.append("  Rehearsal: no model answered; the rows are made up and marked so.")
+    lines += [f"  {line}" for line in gate_lines(results)]
     for model, served in results.get("backends", {}).items():
         if served.get("backend") != "rehearsal":
             lines.append(f"  {model}: {served.get('backend')} ({served.get('why')})")
     return "\n".join(lines)
+
+
+def gate_lines(results: Mapping[str, Any]) -> list[str]:
+    """What the recipe required of its models, and what their evaluations say."""
+    lines = []
+    for gate in results.get("gates", ()):
+        rule = f"{gate['task']} {'<=' if gate['at_most'] else '>='} {gate['needed']:g} required"
+        if gate["met"]:
+            said = f"met with {gate['found']:.4g} ({gate['metric']}, {gate['file']})"
+        else:
+            said = f"NOT met (not enforced in a rehearsal): {gate['problem']}"
+        lines.append(f"{gate['model']}: {rule}, {said}")
+    return lines
 
 
 def output_lines(results: Mapping[str, Any], path: Path) -> Iterator[str]:

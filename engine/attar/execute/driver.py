@@ -100,6 +100,8 @@ class _Run:
                 "backends": prepared.backends(),
             }
         )
+        for text in prepared.gate_notices():
+            self.on_event({"type": "notice", "text": text})
         stop_file = self.prepared.workspace.folder / "stop"
         why: list[str] = []
         outcome: Outcome

@@ -73,6 +73,12 @@ class Prepared:
                 reasons[stage.index] = None
         return reasons
 
+    def gate_notices(self) -> list[str]:
+        """What to say before a rehearsal of models that have not passed what is required of them."""
+        said = [f"model {g.model}: {g.problem.message}" for g in self.plan.gates if g.problem is not None]
+        last = "A rehearsal asks no model, so this stops nothing; a run with the model would stop."
+        return [*said, last] if said else []
+
     def backends(self) -> dict[str, dict[str, str]]:
         return {
             name: {"backend": model.kind, "why": model.why, "url_from": model.url_from}
@@ -116,11 +122,25 @@ def prepare(plan: Plan, options: RunOptions) -> Prepared:
     if options.in_flight is not None:
         for name, model in served.items():
             served[name] = replace(model, spec=model.spec.model_copy(update={"in_flight": options.in_flight}))
+    demand_gates(plan, served)
     for name, model in served.items():  # before anything is moved or started
         for text in (model.url, model.key, *model.headers.values()):
             resolve_text(text or "", os.environ, name)
     salt = {name: "rehearsal" if model.kind == "rehearsal" else "real" for name, model in served.items()}
     return Prepared(restamp(plan, salt), served, Workspace(options.runs, plan.recipe))
+
+
+def demand_gates(plan: Plan, served: Mapping[str, ServedModel]) -> None:
+    """Demands that every model that will really answer has passed what the recipe requires of it.
+
+    Raises:
+        AttarError: E64x, one diagnostic per requirement that is not met, at its place in the recipe.
+    """
+    from attar.errors import AttarError
+
+    unmet = [g.problem for g in plan.gates if g.problem is not None and served[g.model].kind != "rehearsal"]
+    if unmet:
+        raise AttarError(list({(one.code, one.message, one.span): one for one in unmet}.values()))
 
 
 def import_path(found: type) -> str:

@@ -63,6 +63,8 @@ def preview(plan: Plan, options: RunOptions, on_exchange: OnExchange, on_event: 
     """
     options = replace(options, workers=1, shards=1, fresh=False)
     kept = prepare(plan, options)
+    for text in kept.gate_notices():
+        on_event({"type": "notice", "text": text})
     with tempfile.TemporaryDirectory(prefix="attar-try-") as scratch:
         prepared = prepare(plan, replace(options, runs=Path(scratch)))
         journal = prepared.workspace.journal if kept.rehearsal else kept.workspace.journal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from attar.api import ConfigProblem
@@ -12,12 +13,13 @@ from attar.plan.configs import draft_steps
 from attar.plan.draft import Draft
 from attar.plan.faults import Faults
 from attar.plan.files import Files
+from attar.plan.gates import find_gates
 from attar.plan.graph import connect, edges_of, find_cycles, report_unreachable, topological
 from attar.plan.models import check_models, report_unused, report_unused_params
 from attar.plan.outputs import Outputs
 from attar.plan.regions import plan_retries, waits
 from attar.plan.stages import Cut, can_batch, cut, in_order
-from attar.plan.types import Plan, PlannedOutput, PlannedStep, Stage
+from attar.plan.types import GateRule, Plan, PlannedOutput, PlannedStep, Stage
 from attar.recipe.loaded import LoadedRecipe, YamlPath
 from attar.registry import Registry
 
@@ -29,6 +31,7 @@ def build(
     *,
     fingerprints: bool = True,
     told: Sequence[Diagnostic] = (),
+    gates: GateRule = "stop",
 ) -> tuple[Plan | None, list[Diagnostic]]:
     """Plans a recipe.
 
@@ -38,6 +41,8 @@ def build(
         limit: first n records of each source, where the run asks for fewer.
         fingerprints: False leaves every fingerprint (and the digest) empty; no source file is then read as a whole.
         told: what `recipe.load` found; what follows from it is not told again.
+        gates: what a model's unmet requirement is: an error, a warning (`note`), or only kept in the plan (`later`)
+            for `execute`, which knows the backend. On a model whose backend is rehearsal it is never an error.
 
     Returns:
         The plan, None where anything is an error, and all diagnostics, warnings included.
@@ -58,12 +63,18 @@ def build(
     Flow(loaded, drafts, faults).follow(order)
     plan_retries(drafts, order, stage_of, faults)
     planned_outputs = outputs.build()
+    found_gates = find_gates(loaded, drafts, registry, faults)
+    for gate in found_gates if gates != "later" else ():
+        if gate.problem is not None:
+            stops = gates == "stop" and loaded.models[gate.model].backend != "rehearsal"
+            faults.add(gate.problem if stops else replace(gate.problem, severity="warning"))
     if faults.any_error or any(one.severity == "error" for one in told):
         return None, faults.all()
     report_unused(loaded, drafts, faults)
     report_unused_params(loaded, drafts, faults)
     final = topological(waits(drafts))
     plan = _plan(loaded, registry, limit, drafts, final, stage_of, planned_outputs)
+    plan.gates = found_gates
     if fingerprints and not _fingerprint(plan, registry, faults, loaded):
         return None, faults.all()
     return plan, faults.all()

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from attar.errors import Diagnostic
-from attar.plan.types import Plan
+from attar.plan.types import GateRule, Plan
 from attar.registry import Registry
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -20,6 +20,7 @@ def check(
     limit: int | None = None,
     registry: Registry | None = None,
     fingerprints: bool = True,
+    gates: GateRule = "stop",
 ) -> tuple[Plan | None, list[Diagnostic]]:
     """Reads, checks and plans a recipe file.
 
@@ -29,6 +30,7 @@ def check(
         limit: first n records of each source.
         registry: the plugins; by default those installed.
         fingerprints: False where nothing will run: source files are then not read as a whole.
+        gates: what a model's unmet requirement is, as in `build`.
 
     Returns:
         The plan, None where any diagnostic is an error, and all diagnostics.
@@ -41,7 +43,7 @@ def check(
     if loaded is None:
         return None, found
     plugins = registry if registry is not None else Registry.load()
-    plan, more = build(loaded, plugins, limit, fingerprints=fingerprints, told=found)
+    plan, more = build(loaded, plugins, limit, fingerprints=fingerprints, told=found, gates=gates)
     found += [one for one in more if not _told(one, found)]
     if any(one.severity == "error" for one in found):
         plan = None

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from attar.api import Columns, Step
+from attar.errors import Diagnostic
 from attar.recipe.language import ModelSpec, OnFail
 
+GateRule = Literal["stop", "note", "later"]
 Kind = Literal["source", "row", "judge", "dataset", "merge", "sink"]
 
 
@@ -88,6 +90,40 @@ class PlannedOutput:
     columns: Columns
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One figure that a recipe requires of a model, and what its evaluation says.
+
+    Attributes:
+        model: its entry under `models:`; `named` is what that entry names.
+        metric: with its filter, where it has one; "" where it could not be found out.
+        needed: the figure required; `found` is None where there is none.
+        at_most: True where less is better (perplexities).
+        file, digest, date: the results file's name, digest and day.
+        problem: why the gate is not met; None where it is.
+    """
+
+    model: str
+    named: str
+    task: str
+    metric: str
+    needed: float
+    found: float | None = None
+    stderr: float | None = None
+    at_most: bool = False
+    met: bool = False
+    file: str = ""
+    digest: str = ""
+    date: str = ""
+    problem: Diagnostic | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in manifest.json and results.json."""
+        names = ("model", "named", "task", "metric", "needed", "found", "stderr", "at_most", "met", "file", "digest")
+        told = {name: getattr(self, name) for name in (*names, "date")}
+        return {**told, "problem": None if self.problem is None else self.problem.message}
+
+
 @dataclass(slots=True)
 class Plan:
     """A checked recipe."""
@@ -111,3 +147,5 @@ class Plan:
     """All steps, each after those it reads and after judges that may send back what it reads."""
     own: Mapping[str, str] = field(default_factory=dict)
     """step → the part of its fingerprint that does not depend on other steps; empty where none were asked for."""
+    gates: tuple[Gate, ...] = ()
+    """What the recipe requires of its models, judged. An unmet one stops a run on a real backend."""

@@ -81,6 +81,12 @@ class ModelSpec(Model):
     in_flight: Annotated[int, Operational()] = Field(256, ge=1, description="requests in flight on this model's server")
     send_seed: bool = True
     max_context: int | None = Field(None, ge=1, description="tokens; prompts longer than this are `too_long`")
+    requires: Annotated[dict[str, float | dict[str, float] | None] | None, Operational()] = Field(
+        None, description="task → the figure this model must have reached there, or metric → figure"
+    )
+    evals: Annotated[str | None, Operational()] = Field(
+        None, description="results of lm-evaluation-harness that `requires` is checked against: a file or a folder"
+    )
     prices: Annotated[Prices | None, Operational()] = None
     throughput: Annotated[Throughput | None, Operational()] = None
 
