@@ -11,7 +11,7 @@ import regex
 from pydantic import Field
 
 from attar.api import Columns, Config, ConfigProblem, Context, Judge, Row, Verdict
-from attar.api.text import UnknownLanguage, language, numbers, script_share
+from attar.api.text import UnknownLanguage, language, number_differences, script_share
 from attar_personas.distillation.content import paragraphs
 from attar_personas.distillation.output import REFUSAL
 from attar_personas.measure import words
@@ -103,9 +103,10 @@ class CheckEnriched(Judge[CheckEnrichedConfig]):
 
     def _fact_faults(self, row: Row, before: str, after: str, scores: dict[str, float]) -> Iterator[tuple[str, str]]:
         config = self.config
-        old, new = Counter(map(str, numbers(before))), Counter(map(str, numbers(after)))
-        if old != new:
-            yield "number_changed", f"Numbers must stay: {_difference(old, new)}."
+        lost, added = number_differences(before, after)
+        if lost or added:
+            told = _difference(Counter(one.text for one in lost), Counter(one.text for one in added))
+            yield "number_changed", f"Numbers must stay: {told}."
         marks_before, marks_after = Counter(MARKS.findall(before)), Counter(MARKS.findall(after))
         kept = [one["text"] for one in (row[config.kept] or ()) if one["text"]] if config.kept is not None else []
         gone = [text for text in kept if text in before and text not in after]
@@ -114,10 +115,10 @@ class CheckEnriched(Judge[CheckEnrichedConfig]):
             yield "mark_lost", f"Addresses, placeholders and protected words must stay: {told}."
         latin = script_share(before, "Latin") > 0.5
         names_before, names_after = names(before, latin), names(after, latin)
-        if added := sorted(names_after - names_before - _all_words(before)):
-            yield "name_added", f"New names: {', '.join(added[:5])}. Add nothing."
-        if lost := sorted(names_before - names_after - _all_words(after)):
-            yield "name_lost", f"Lost names: {', '.join(lost[:5])}. Keep them."
+        if new_names := sorted(names_after - names_before - _all_words(before)):
+            yield "name_added", f"New names: {', '.join(new_names[:5])}. Add nothing."
+        if lost_names := sorted(names_before - names_after - _all_words(after)):
+            yield "name_lost", f"Lost names: {', '.join(lost_names[:5])}. Keep them."
         if scores["containment"] < config.containment:
             yield "new_text", f"Only {scores['containment']:.0%} of the wording is the text's own. Change less."
 

@@ -1,0 +1,478 @@
+"""The steps of the eight-stage distillation, each alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from attar.api import Reject, Retry, RowError, SchemaRef
+from attar.testing import FakeContext, StepContract, build, run_dataset_step, run_judge, run_row_step
+from attar_personas.catalogues import domains
+from attar_personas.distillation.assign import CheckTask, WriteTask
+from attar_personas.distillation.catalogue import TaskCatalogue, load_tasks
+from attar_personas.distillation.content import Content, Turns, turns_again
+from attar_personas.distillation.deal import Deal, deal_one, shares
+from attar_personas.distillation.enrich import CheckEnriched
+from attar_personas.distillation.near import NearTasks, candidates, ranked
+from attar_personas.distillation.output import CheckOutput
+from attar_personas.distillation.targets import Targets
+from attar_personas.distillation.types import OUTPUT_TYPES
+
+ROOT = Path(__file__).parents[2]
+TASKS = yaml.safe_load((ROOT / "plugins/attar_personas/catalogues/tasks.yaml").read_text(encoding="utf-8"))
+REF = {"files": {"": "tasks.yaml"}, "schemas": {"": TASKS}}
+CATALOGUE = TaskCatalogue.model_validate(TASKS)
+
+# -- the task catalogue ----------------------------------------------------------------------------------------------
+
+
+def test_the_catalogue_has_two_tasks_for_every_general_field_and_many_for_every_type() -> None:
+    per_field = Counter(task.domain for task in CATALOGUE.tasks)
+    fields = {one.general for one in domains()}
+    assert per_field.keys() == fields
+    assert min(per_field.values()) >= 2
+    assert len(CATALOGUE.tasks) >= 120
+    assert len({task.id for task in CATALOGUE.tasks}) == len(CATALOGUE.tasks)
+    assert len({task.function for task in CATALOGUE.tasks}) == len(CATALOGUE.tasks)
+    for kind in OUTPUT_TYPES:
+        assert sum(kind in task.types for task in CATALOGUE.tasks) >= 40, kind
+
+
+@pytest.mark.parametrize(
+    ("tasks", "told"),
+    [
+        ({"name": "t"}, "tasks"),
+        ({"name": "t", "tasks": [{"id": "A b", "domain": "d", "context": "c", "function": "f"}]}, "tasks.0.id"),
+        ({"name": "t", "tasks": [{"id": "a", "domain": "d", "context": "c", "function": "f", "types": ["poem"]}]}, "types"),
+        ({"name": "t", "tasks": [{"id": "a", "domain": "d", "context": "", "function": "f"}]}, "context"),
+    ],
+)
+def test_a_faulty_catalogue_is_told_by_place(tasks: dict[str, Any], told: str) -> None:
+    ref = SchemaRef.model_validate({"files": {"": "mine.yaml"}, "schemas": {"": tasks}})
+    with pytest.raises(ValueError, match=re.escape(told)):
+        load_tasks(ref)
+    step = build(NearTasks, {"tasks": ref})
+    problems = list(step.check({}))
+    assert problems and told in problems[0].message and "mine.yaml" in problems[0].message
+
+
+def test_doubled_ids_and_types_without_a_task_are_told() -> None:
+    one = {"id": "a", "domain": "d", "context": "c", "function": "f", "types": ["qa"]}
+    ref = SchemaRef.model_validate({"files": {"": "m.yaml"}, "schemas": {"": {"name": "t", "tasks": [one, one]}}})
+    messages = [problem.message for problem in build(NearTasks, {"tasks": ref}).check({})]
+    assert any("'a' is there twice" in message for message in messages)
+    assert any("no task suits the output type 'article'" in message for message in messages)
+
+
+# -- dealing ---------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=8), st.integers(1, 300))
+@settings(max_examples=60, deadline=None)
+def test_every_prefix_holds_each_share_within_one(weights: list[int], rows: int) -> None:
+    parts = shares({f"l{n}": float(weight) for n, weight in enumerate(weights)})
+    dealt: Any = {(): Counter()}
+    for count in range(1, rows + 1):
+        deal_one({"axis": parts}, dealt)
+        for label, share in parts.items():
+            assert abs(dealt[()][label] - share * count) < 1
+
+
+def test_two_axes_of_equal_length_do_not_fall_into_step() -> None:
+    step = build(Deal, {"axes": {"a": ["x", "y", "z"], "b": "p:1,q:1,r:1"}, "each": 3})
+    rows = run_dataset_step(step, [{"n": n} for n in range(30)])
+    pairs = Counter((deal["a"], deal["b"]) for row in rows for deal in row["deals"])  # type: ignore[union-attr, index]
+    assert set(pairs.values()) == {10} and len(pairs) == 9
+
+
+def test_more_rows_change_nothing_for_those_before() -> None:
+    def dealt(count: int) -> list[Any]:
+        step = build(Deal, {"axes": {"a": {"x": 3, "y": 2, "z": 0}}})
+        return [row["deals"] for row in run_dataset_step(step, [{"n": n} for n in range(count)])]  # type: ignore[union-attr, index]
+
+    assert dealt(40)[:17] == dealt(17)
+    assert not any(deal["a"] == "z" for deals in dealt(40) for deal in deals)
+
+
+@pytest.mark.parametrize("axes", [{}, {"a": []}, {"a": "x:y"}, {"a": ["x", "x"]}, {"a": {"x": -1}}, {"a": {"x": float("inf")}}])
+def test_axes_that_say_nothing_are_refused(axes: Any) -> None:
+    with pytest.raises(ValidationError):
+        build(Deal, {"axes": axes})
+
+
+def test_weights_of_zero_alone_are_told() -> None:
+    assert [problem.field for problem in build(Deal, {"axes": {"a": {"x": 0}}}).check({})] == [("axes", "a")]
+    assert shares({"a": 0.1, "b": 0.2}) == {"a": Fraction(1, 3), "b": Fraction(2, 3)}
+
+
+# -- near tasks ------------------------------------------------------------------------------------------------------
+
+PERSONA = {"sp_1": "handloom weaving", "gd_1": "textiles", "sp_01": None, "gd_01": ""}
+
+
+def near(row: dict[str, Any], deals: list[dict[str, str]], **config: Any) -> list[dict[str, Any]]:
+    step = build(NearTasks, {"tasks": SchemaRef.model_validate(REF), **config})
+    (made,) = run_row_step(step, [{**row, "deals": deals}])
+    assert isinstance(made, list)
+    return [dict(one) for one in made]
+
+
+def test_the_nearest_tasks_come_first_and_suit_the_type() -> None:
+    (made,) = near(PERSONA, [{"output_type": "article", "cross_language": "Hindi"}])
+    assert {one["task_id"] for one in made["candidates"][:2]} == {"textile_handloom_price", "textile_natural_dye"}
+    assert len(made["candidates"]) == 8 and made["task_number"] == 1 and made["cross_language"] == "Hindi"
+    suits = {task.id: task.types for task in CATALOGUE.tasks}
+    for kind in OUTPUT_TYPES:
+        (made,) = near(PERSONA, [{"output_type": kind}])
+        assert len(made["candidates"]) == 8
+        assert all(kind in suits[one["task_id"]] for one in made["candidates"])
+
+
+def test_rows_of_one_persona_share_no_candidate_while_there_are_enough() -> None:
+    made = near(PERSONA, [{"output_type": "article"}] * 5)
+    offered = [one["task_id"] for row in made for one in row["candidates"]]
+    assert len(offered) == 40 == len(set(offered))
+    assert [row["task_number"] for row in made] == [1, 2, 3, 4, 5]
+
+
+def test_a_short_catalogue_is_shared_rather_than_refused() -> None:
+    order = ranked(CATALOGUE, ["weaving"], FakeContext())
+    for number in range(40):
+        assert len(candidates(order, "dialogue", number, 40, 8)) == 8
+
+
+@given(st.lists(st.text(max_size=60), min_size=4, max_size=4))
+@settings(max_examples=40, deadline=None)
+def test_any_labels_give_k_distinct_candidates(labels: list[str]) -> None:
+    order = ranked(CATALOGUE, labels, FakeContext())
+    assert sorted(task.id for task in order) == sorted(task.id for task in CATALOGUE.tasks)
+
+
+def test_ties_depend_on_the_seed_and_nearness_does_not() -> None:
+    one = ranked(CATALOGUE, ["zzzz"], FakeContext(seed=1))
+    other = ranked(CATALOGUE, ["zzzz"], FakeContext(seed=2))
+    assert one != other and one == ranked(CATALOGUE, ["zzzz"], FakeContext(seed=1))
+    assert {task.domain for task in ranked(CATALOGUE, ["Cricket coaching"], FakeContext())[:2]} == {"sports"}
+
+
+def test_other_scripts_are_words_too() -> None:
+    assert ranked(CATALOGUE, ["हथकरघा बुनाई", "handloom"], FakeContext())[0].domain == "textiles"
+
+
+# -- assignment ------------------------------------------------------------------------------------------------------
+
+OFFERED = [
+    {"task_id": name, "domain": "d", "context": f"c {name}", "function": "f", "languages": ""} for name in ("one", "two")
+]
+
+
+@pytest.mark.parametrize(
+    ("picked", "tried", "code"),
+    [("one", (), ""), ("three", (), "unknown_task"), (None, (), "unknown_task"), ("one", ("one",), "tried_task"), ("two", ("one",), "")],
+)
+def test_only_a_candidate_that_was_not_tried_passes(picked: str | None, tried: tuple[str, ...], code: str) -> None:
+    context = FakeContext(retry=Retry(len(tried) + 1, (), (), tried))
+    (verdict,) = run_judge(build(CheckTask), [{"task_id": picked, "candidates": OFFERED}], context)
+    assert not isinstance(verdict, RowError)
+    assert verdict.code == code
+    if code:
+        named = verdict.feedback.partition("Choose one of: ")[2].split(", ")
+        assert named == [name for name in ("one", "two") if name not in tried]
+
+
+def test_the_task_becomes_columns() -> None:
+    good, bad = run_row_step(
+        build(WriteTask), [{"task_id": "two", "candidates": OFFERED}, {"task_id": "six", "candidates": OFFERED}]
+    )
+    assert good == {"task_domain": "d", "task_context": "c two", "task_function": "f", "task_languages": ""}
+    assert isinstance(bad, Reject) and bad.code == "unknown_task"
+
+
+# -- outputs ---------------------------------------------------------------------------------------------------------
+
+EMPTY: dict[str, Any] = {
+    name: None
+    for name in ("draft", "turns", "question", "crisp", "detailed", "problem", "steps", "answer", "source_text", "target_text")
+}
+LONG = " ".join(f"word{chr(97 + n % 26)}{chr(97 + n // 26 % 26)}{chr(97 + n // 676)}" for n in range(900))
+PLAIN = " ".join(LONG.split()[:80])
+HINDI = "आज सुबह सब लोग खेत की ओर चले और बीज बोए गए। "
+
+
+def talk(*texts: str) -> list[dict[str, str]]:
+    return [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)]
+
+
+GOOD: dict[str, dict[str, Any]] = {
+    "article": {"draft": LONG},
+    "dialogue": {"turns": talk("Where do I go?", "To the ward office.", "And what do I bring?", "Your card and a photograph.")},
+    "qa": {"question": "Why is it so?", "crisp": "Because it rained.", "detailed": "It rained. The road broke. So it is."},
+    "cot": {"problem": "Who pays what?", "steps": ["Add all of it.", "Share it."], "answer": "Each pays a third."},
+    "cross_lingual": {"source_text": PLAIN, "target_text": HINDI * 12},
+}
+
+
+def output(kind: str, **changed: Any) -> dict[str, Any]:
+    return {**EMPTY, "output_type": kind, "ps": "", "finish": "stop", "language": "Hindi", **GOOD[kind], **changed}
+
+
+def code_of(row: dict[str, Any], **config: Any) -> str:
+    step = build(CheckOutput, {"finish": "finish", "persona": "ps", "language": "language", **config})
+    (verdict,) = run_judge(step, [row])
+    assert not isinstance(verdict, RowError)
+    return verdict.code
+
+
+@pytest.mark.parametrize("kind", OUTPUT_TYPES)
+def test_a_good_output_passes(kind: str) -> None:
+    assert code_of(output(kind)) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "code"),
+    [
+        ("article", {"draft": " ".join(LONG.split()[:899])}, "too_short"),
+        ("article", {"draft": None}, "empty"),
+        ("article", {"draft": "I'm sorry, but I can't help with that. " + LONG}, "refused"),
+        ("article", {"draft": "# RESPONSE #\n" + LONG}, "heading_echo"),
+        ("article", {"draft": "the same few words again and again " * 150}, "repetitive"),
+        ("article", {"draft": LONG + HINDI * 30}, "not_english"),
+        ("article", {"finish": "length"}, "truncated"),
+        ("article", {"ps": " ".join(LONG.split()[100:120])}, "persona_leak"),
+        ("dialogue", {"turns": []}, "empty"),
+        ("dialogue", {"turns": talk("a?", "b.")}, "too_few_turns"),
+        ("dialogue", {"turns": talk(*[f"turn {n}" for n in range(22)])}, "too_many_turns"),
+        ("dialogue", {"turns": talk("a?", "b.", "c?", "d.", "e?")}, "roles_out_of_turn"),
+        ("dialogue", {"turns": talk("a?", "b.", "c?", "d.")[::-1]}, "roles_out_of_turn"),
+        ("dialogue", {"turns": talk("a?", "b.", "A!", "d.")}, "repeated_turn"),
+        ("dialogue", {"turns": talk("a?", " ", "c?", "d.")}, "empty"),
+        ("dialogue", {"turns": talk("a?", None, "c?", "d.")}, "empty"),  # type: ignore[arg-type]
+        ("qa", {"question": "Tell me why."}, "no_question"),
+        ("qa", {"crisp": "word " * 26}, "crisp_too_long"),
+        ("qa", {"detailed": "It rained. The road broke."}, "detailed_length"),
+        ("qa", {"detailed": "A b. " * 6}, "detailed_length"),
+        ("cot", {"steps": ["Only one."]}, "too_few_steps"),
+        ("cot", {"steps": ["One.", ""]}, "empty"),
+        ("cot", {"answer": "who pays what"}, "answer_missing"),
+        ("cross_lingual", {"source_text": "Too short."}, "too_short"),
+        ("cross_lingual", {"target_text": HINDI}, "length_ratio"),
+        ("cross_lingual", {"target_text": PLAIN}, "untranslated"),
+        ("cross_lingual", {"target_text": "இன்று காலை எல்லோரும் வயலுக்குச் சென்றனர். " * 14}, "wrong_script"),
+    ],
+)
+def test_each_fault_has_its_code(kind: str, changed: dict[str, Any], code: str) -> None:
+    assert code_of(output(kind, **changed)) == code
+
+
+def test_feedback_names_every_fault() -> None:
+    step = build(CheckOutput, {"finish": "finish"})
+    (verdict,) = run_judge(step, [output("qa", question="Tell me.", crisp="word " * 30, finish="length")])
+    assert not isinstance(verdict, RowError)
+    assert verdict.code == "truncated" and len(verdict.feedback.splitlines()) == 3
+
+
+def test_an_unknown_type_is_an_error_of_the_row() -> None:
+    (verdict,) = run_judge(build(CheckOutput), [{**output("qa"), "output_type": "poem"}])
+    assert not isinstance(verdict, RowError)
+    assert (verdict.outcome, verdict.code) == ("error", "output_type")
+
+
+def test_limits_that_exclude_each_other_are_told() -> None:
+    problems = list(build(CheckOutput, {"min_turns": 9, "max_turns": 3, "detailed_sentences": [5, 3]}).check({}))
+    assert [problem.field for problem in problems] == [("min_turns",), ("detailed_sentences",)]
+
+
+# -- uniform columns and back ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", OUTPUT_TYPES)
+def test_every_type_becomes_the_same_columns(kind: str) -> None:
+    (made,) = run_row_step(build(Content), [output(kind)])
+    assert isinstance(made, dict) and set(made) == {"content", "rendering", "parts", "turns"}
+    assert made["content"]
+    assert (made["rendering"] is not None) == (kind == "cross_lingual")
+    labelled = kind in ("dialogue", "qa", "cot")
+    assert (made["turns"] is not None) == labelled == (made["parts"] is not None)
+    if labelled:
+        assert [turn["role"] for turn in made["turns"]] == ["user", "assistant"] * (len(made["turns"]) // 2)
+        assert turns_again(kind, made["content"], made["parts"], made["turns"]) == made["turns"]
+
+
+def test_turns_come_back_from_a_translation_with_its_own_labels() -> None:
+    (made,) = run_row_step(build(Content), [output("dialogue")])
+    assert isinstance(made, dict)
+    hindi = "\n\n".join(f"{'उपयोगकर्ता' if n % 2 == 0 else 'सहायक'}: वाक्य {n}: आगे।" for n in range(4))
+    row = {**made, "output_type": "dialogue", "content_final": hindi}
+    (back,) = run_row_step(build(Turns), [row])
+    assert isinstance(back, dict)
+    assert back["turns_final"] == [
+        {"role": ("user", "assistant")[n % 2], "content": f"वाक्य {n}: आगे।"} for n in range(4)
+    ]
+    (lost,) = run_row_step(build(Turns), [{**row, "content_final": hindi.replace("\n\n", " ")}])
+    assert lost == {"turns_final": None}
+
+
+def test_nothing_written_is_a_reject() -> None:
+    (made,) = run_row_step(build(Content), [{**EMPTY, "output_type": "qa"}])
+    assert isinstance(made, Reject) and made.code == "empty"
+
+
+def test_targets_make_a_row_per_language_and_refine_what_is_there() -> None:
+    config = {"languages": "Hindi, ta,English,hi", "rendering": "rendering", "rendering_language": "cross_language"}
+    rows = [
+        {"content": "A text.", "rendering": None, "cross_language": "Tamil"},
+        {"content": "A text.", "rendering": "एक पाठ।", "cross_language": "Hindi"},
+        {"content": None, "rendering": None, "cross_language": None},
+    ]
+    plain, rendered, none = run_row_step(build(Targets, config), rows)
+    assert isinstance(plain, list) and isinstance(rendered, list)
+    assert [(one["target_language"], one["mode"]) for one in plain] == [
+        ("hi", "translate"),
+        ("ta", "translate"),
+        ("en", "refine"),
+    ]
+    assert rendered == [{"target_language": "hi", "mode": "refine", "working": "एक पाठ।", "working_language": "hi"}]
+    assert isinstance(none, Reject) and none.code == "no_text"
+
+
+def test_an_unknown_language_is_told_before_anything_runs() -> None:
+    problems = list(build(Targets, {"languages": ["Hindi", "Hindii"], "content_language": "Elvish"}).check({}))
+    assert [problem.field for problem in problems] == [("languages", 1), ("content_language",)]
+
+
+# -- enrichment ------------------------------------------------------------------------------------------------------
+
+BEFORE = "In 2011 the town of Pune had 3,124,458 people and the river Mula ran through it. See https://example.org/a for {name}."
+BEFORE_HI = "सन २०११ में पुणे में ३१,२४,४५८ लोग रहते थे और मुला नदी बीच से बहती थी।"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [
+        (BEFORE, BEFORE.replace("ran through it", "flowed right through it"), ""),
+        (BEFORE, BEFORE.replace("3,124,458", "31,24,458"), ""),  # the same number, grouped the Indian way
+        (BEFORE, BEFORE.replace("3,124,458", "3,124,485"), "number_changed"),
+        (BEFORE, BEFORE.replace("In 2011 the", "The"), "number_changed"),
+        (BEFORE, BEFORE.replace("Pune", "Nashik"), "name_added"),
+        (BEFORE, BEFORE.replace("river Mula", "river"), "name_lost"),
+        (BEFORE, BEFORE.replace("/a ", "/b "), "mark_lost"),
+        (BEFORE, BEFORE.replace("{name}", "you"), "mark_lost"),
+        (BEFORE, BEFORE + " It was a fine place, with markets, schools and long evenings by the bridges, as all said.", "length_ratio"),
+        (BEFORE, "", "empty"),
+        (BEFORE, "I'm sorry, I cannot edit this. " + BEFORE, "refused"),
+        (BEFORE_HI, BEFORE_HI.replace("रहते थे", "बसते थे"), ""),
+        (BEFORE_HI, BEFORE_HI.replace("२०११", "2011"), ""),
+        (BEFORE_HI, BEFORE_HI.replace("३१,२४,४५८", "३१,२४,४५"), "number_changed"),
+        (BEFORE_HI, "In २०११ the town of Pune had ३१,२४,४५८ people and a river ran through it.", "wrong_script"),
+    ],
+)
+def test_enrichment_keeps_facts(before: str, after: str, code: str) -> None:
+    language = "Hindi" if before == BEFORE_HI else "English"
+    step = build(CheckEnriched, {"before": "a", "after": "b", "language": "language"})
+    (verdict,) = run_judge(step, [{"a": before, "b": after, "language": language}])
+    assert not isinstance(verdict, RowError)
+    assert verdict.code == code, verdict.feedback
+
+
+def test_another_text_of_the_same_length_is_new_text() -> None:
+    before = "the well behind the school dries up in may and the women walk to the next village for water"
+    after = "our dogs bark loudly at every passing lorry, but no one up here ever cares or gets angry about"
+    (verdict,) = run_judge(build(CheckEnriched, {"before": "a", "after": "b"}), [{"a": before, "b": after}])
+    assert not isinstance(verdict, RowError)
+    assert verdict.code == "new_text" and verdict.scores["containment"] < 0.5
+
+
+def test_labelled_paragraphs_and_protected_words_stay() -> None:
+    config = {"before": "a", "after": "b", "parts": "parts", "kept": "kept", "finish": "finish"}
+    text = "User: कैसे हो?\n\nAssistant: सब ठीक, राम।"
+    row: dict[str, Any] = {"a": text, "parts": 2, "kept": [{"mark": "1", "text": "राम", "kind": "name"}], "finish": "stop"}
+    rows = [
+        {**row, "b": text.replace("सब ठीक", "सब कुशल")},
+        {**row, "b": text.replace("\n\n", " ")},
+        {**row, "b": text.replace("राम", "भाई")},
+        {**row, "b": text, "finish": "length"},
+    ]
+    codes = [verdict.code for verdict in run_judge(build(CheckEnriched, config), rows)]
+    assert codes == ["", "structure_changed", "mark_lost", "truncated"]
+
+
+# -- contracts -------------------------------------------------------------------------------------------------------
+
+DEALT = [{**PERSONA, "deals": [{"output_type": "qa", "cross_language": "Hindi"}]}, {**PERSONA, "sp_1": None, "deals": []}]
+OUTPUTS = [output(kind) for kind in OUTPUT_TYPES]
+OUTPUT_COLUMNS = {
+    **{name: "string?" for name in EMPTY},
+    **{"turns": "list<struct<role:string,content:string>>?", "steps": "list<string>?"},
+    **{name: "string?" for name in ("output_type", "ps", "finish", "language")},
+}
+
+
+class TestDeal(StepContract):
+    step = Deal
+    config = {"axes": {"output_type": ["qa", "cot"]}}
+    rows = [{"a": 1}, {"a": None}]
+
+
+class TestNearTasks(StepContract):
+    step = NearTasks
+    config = {"tasks": REF}
+    rows = DEALT
+    incoming = {
+        **dict.fromkeys(PERSONA, "string?"),
+        "deals": "list<struct<output_type:string,cross_language:string>>",
+    }
+
+
+class TestCheckTask(StepContract):
+    step = CheckTask
+    rows = [{"task_id": "one", "candidates": OFFERED}, {"task_id": None, "candidates": OFFERED}]
+
+
+class TestWriteTask(StepContract):
+    step = WriteTask
+    rows = [{"task_id": "one", "candidates": OFFERED}, {"task_id": "x", "candidates": None}]
+
+
+class TestCheckOutput(StepContract):
+    step = CheckOutput
+    config = {"finish": "finish", "persona": "ps", "language": "language"}
+    rows = [*OUTPUTS, {**OUTPUTS[0], **EMPTY}]
+    incoming = OUTPUT_COLUMNS
+
+
+class TestContent(StepContract):
+    step = Content
+    rows = [*OUTPUTS, {**OUTPUTS[0], **EMPTY}]
+    incoming = OUTPUT_COLUMNS
+
+
+class TestTurns(StepContract):
+    step = Turns
+    rows = [
+        {"output_type": "qa", "content_final": "Q: a?\n\nA: b.", "parts": 2, "turns": talk("a?", "b.")},
+        {"output_type": "qa", "content_final": None, "parts": None, "turns": None},
+    ]
+
+
+class TestTargets(StepContract):
+    step = Targets
+    config = {"languages": ["Hindi", "Tamil"], "rendering": "rendering", "rendering_language": "lang"}
+    rows = [{"content": "a", "rendering": None, "lang": None}, {"content": None, "rendering": "अ", "lang": "Hindi"}]
+
+
+class TestCheckEnriched(StepContract):
+    step = CheckEnriched
+    config = {"before": "a", "after": "b", "language": "lang", "kept": "kept", "parts": "parts", "finish": "finish"}
+    rows = [
+        {"a": "x 1", "b": "x 1", "lang": "hi", "kept": [{"text": "x"}], "parts": 1, "finish": "stop"},
+        {"a": None, "b": None, "lang": None, "kept": None, "parts": None, "finish": None},
+    ]
