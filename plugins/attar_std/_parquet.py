@@ -10,6 +10,8 @@ import orjson
 from attar.api import ConfigProblem, ParsedType
 
 from ._files import DataFile, open_plain
+from ._fit import Column
+from ._types import arrow_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,6 +154,39 @@ def _readable(batch: pa.RecordBatch) -> pa.RecordBatch:
     if not changed:
         return batch
     fields = [old.with_type(array.type) for old, array in zip(batch.schema, arrays, strict=True)]
+    return pa.record_batch(arrays, schema=pa.schema(fields))
+
+
+def straight(batch: pa.RecordBatch, columns: Sequence[Column], closed: bool) -> pa.RecordBatch | None:
+    """The batch as the columns want it, without a look at single values; None where that needs one.
+
+    Args:
+        columns: what leaves.
+        closed: a column of the file that none of them takes makes its records unfit.
+    """
+    import pyarrow as pa
+
+    known = {column.source for column in columns}
+    if closed and not set(batch.schema.names) <= known:
+        return None
+    arrays = []
+    for column in columns:
+        at = batch.schema.get_field_index(column.source)
+        field = batch.schema.field(at) if at >= 0 else None
+        found = _kind_of(field) if field is not None else None
+        wanted = column.kind
+        same = found is not None and (found.kind == wanted.kind or (found.kind, wanted.kind) == ("int", "float"))
+        if not same or wanted.kind not in ("string", "int", "float", "bool"):
+            return None
+        array = batch.column(at)
+        if array.null_count and not wanted.nullable:
+            return None
+        try:
+            array.validate(full=True)
+            arrays.append(array.cast(arrow_type(wanted)))
+        except pa.ArrowInvalid:
+            return None
+    fields = [pa.field(column.name, array.type) for column, array in zip(columns, arrays, strict=True)]
     return pa.record_batch(arrays, schema=pa.schema(fields))
 
 

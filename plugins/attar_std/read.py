@@ -14,7 +14,7 @@ from ._files import DataFile, filesystem, find_files, is_remote
 from ._fit import Column, Fit, infer_text
 from ._index import Index, build, load
 from ._parquet import batches as parquet_batches
-from ._parquet import columns_of, to_records
+from ._parquet import columns_of, straight, to_records
 from ._records import Mark, Options, check_encoding, chunks, csv_header
 from ._types import Seen, arrow_array, arrow_type, merge_all, parse_columns, settle
 from ._types import infer as infer_value
@@ -330,14 +330,18 @@ class Read(BatchSource[ReadConfig]):
         _, columns = self._ready()
         types = {column.name: column.kind for column in columns}
         schema = pa.schema([pa.field(name, arrow_type(kind)) for name, kind in types.items()])
-        for keys, values, rejects in self._fitted(start, stop, ctx):
+        for keys, values, rejects in self._fitted(start, stop, ctx, bulk=True):
+            if isinstance(values, pa.RecordBatch):
+                yield keys, values, rejects
+                continue
             arrays = [arrow_array(values[name], kind) for name, kind in types.items()]
             yield keys, pa.record_batch(arrays, schema=schema), rejects
 
     def _fitted(
-        self, start: int, stop: int | None, ctx: Context
-    ) -> Iterator[tuple[list[Key], dict[str, list[Any]], dict[int, Reject]]]:
-        """Keys, columns and rejected places of consecutive records."""
+        self, start: int, stop: int | None, ctx: Context, bulk: bool = False
+    ) -> Iterator[tuple[list[Key], Any, dict[int, Reject]]]:
+        """Keys, columns (as lists by name) and rejected places of consecutive records; in bulk, where the file's own
+        columns do as they are, a record batch in their stead."""
         files, columns = self._ready()
         index = self._index(ctx) if start > 0 or self.config.id is not None else None
         source = self._id_source(columns) if self.config.id is not None else None
@@ -356,6 +360,13 @@ class Read(BatchSource[ReadConfig]):
                 file, index.files[place].before(begin) if index else Mark(0, 0), begin, end
             ):
                 keys: list[Key] = [(file.name, number) for number in range(first, first + len(records))]
+                read = first + len(records)
+                if not isinstance(records, list):
+                    whole = straight(records, columns, self.config.columns is None) if bulk and source is None else None
+                    if whole is not None:
+                        yield keys, whole, {}
+                        continue
+                    records = to_records(records)
                 values, rejects = fit(records)
                 if source is not None:
                     assert index is not None
@@ -364,18 +375,16 @@ class Read(BatchSource[ReadConfig]):
                         for column in values.values():
                             column[bad] = None
                 yield keys, values, rejects
-                read = first + len(records)
             base += count if count is not None else read
 
     def _fit(self, file: DataFile, columns: Sequence[Column]) -> Fit:
         return Fit(columns, self.config.columns is None, file.format in ("csv", "tsv"))
 
-    def _slice(self, file: DataFile, mark: Mark, begin: int, end: int | None) -> Iterator[tuple[int, list[Any]]]:
-        """Records begin ≤ i < end of one file, as (number of the first, records)."""
+    def _slice(self, file: DataFile, mark: Mark, begin: int, end: int | None) -> Iterator[tuple[int, Any]]:
+        """Records begin ≤ i < end of one file, as (number of the first, records); those of Parquet as a batch."""
         if file.format == "parquet":
             wanted = [column.source for column in self._ready()[1]] if self.config.columns is not None else None
-            for first, batch in parquet_batches(file, begin, end, wanted):
-                yield first, to_records(batch)
+            yield from parquet_batches(file, begin, end, wanted)
             return
         for chunk in chunks(file, self._options(), mark):
             first, records = chunk.mark.record, chunk.records

@@ -7,7 +7,9 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from datatrove.pipeline.base import PipelineStep
 
 from attar.api import BatchSource, Reject, Row, RowError, RowStep
@@ -17,10 +19,12 @@ from attar.execute.job import StageJob
 from attar.execute.options import Interrupted
 from attar.execute.process import enter_worker, stop_check
 from attar.execute.ranks import RankFiles
+from attar.execute.refused import note_reasons, outcome_batch
 from attar.execute.results import OutcomeRow, json_of
 from attar.execute.stage import source_context
-from attar.identity import row_id
+from attar.identity import row_ids
 from attar.store.arrow import from_batch, to_batch, to_schema
+from attar.store.outcomes import outcomes_batch
 from attar.store.tables import HIDDEN, StoredTable, hidden_batch
 
 if TYPE_CHECKING:
@@ -28,26 +32,34 @@ if TYPE_CHECKING:
 
 
 class Part(NamedTuple):
-    """Rows on their way: user's columns, and beside them what the engine keeps of each row."""
+    """Rows on their way: user's columns, and beside them what the engine keeps of each row, as Arrow arrays."""
 
     batch: pa.RecordBatch
-    ids: list[str]
-    parents: list[list[str]]
-    trails: list[bytes | None]
+    ids: pa.Array
+    parents: pa.Array
+    trails: pa.Array
+    ordinals: pa.Array
+    """place of each row in the entering batch"""
 
-    def take(self, positions: list[int]) -> Part:
-        return Part(
-            self.batch.take(pa.array(positions, pa.int64())),
-            [self.ids[i] for i in positions],
-            [self.parents[i] for i in positions],
-            [self.trails[i] for i in positions],
-        )
+    def only(self, mask: pa.Array) -> Part:
+        return Part(*(one.filter(mask) for one in self))
+
+    def stored(self) -> pa.RecordBatch:
+        return hidden_batch(self.batch, self.ids, self.parents, self.trails)
 
 
 class EnteringBatch(NamedTuple):
     part: Part
     bad: Mapping[int, Reject]
     keys: Sequence[Any] = ()
+
+
+class Ended(NamedTuple):
+    """Rows that do not go on: of one kind, with their places in the entering batch."""
+
+    kind: str
+    outcomes: pa.RecordBatch
+    ordinals: pa.Array
 
 
 class ReadBatches(PipelineStep):  # type: ignore[misc]
@@ -75,20 +87,18 @@ class ReadBatches(PipelineStep):  # type: ignore[misc]
                 if some is None:
                     break
                 keys, batch, bad = some
-                ids = [row_id(first.name, key) for key in keys]
-                end += len(ids)
-                yield EnteringBatch(Part(batch, ids, [[] for _ in ids], [None] * len(ids)), bad, keys)
+                n = len(keys)
+                end += n
+                ids = pa.array(row_ids(first.name, keys), pa.string())
+                parents = pa.ListArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), n + 1), pa.nulls(0, pa.string()))
+                yield EnteringBatch(Part(batch, ids, parents, pa.nulls(n, pa.binary()), _places(n)), bad, keys)
             kept_its_word(first.name, first.use, start, stop, end)
             return
         table = StoredTable(self.job.tables[self.job.stage.inputs[0]])
         for stored in table.batch_slice(start, stop):
-            part = Part(
-                stored.select([name for name in stored.schema.names if name not in HIDDEN]),
-                stored.column("__id").to_pylist(),
-                stored.column("__parents").to_pylist(),
-                stored.column("__trail").to_pylist(),
-            )
-            yield EnteringBatch(part, {})
+            columns = stored.select([name for name in stored.schema.names if name not in HIDDEN])
+            ids, parents, trails = (stored.column(name) for name in HIDDEN)
+            yield EnteringBatch(Part(columns, ids, parents, trails, _places(stored.num_rows)), {})
 
 
 class BatchGraph(PipelineStep):  # type: ignore[misc]
@@ -120,21 +130,16 @@ class BatchGraph(PipelineStep):  # type: ignore[misc]
         first = job.plan.steps[job.stage.steps[0]]
         part = entering.part
         total = len(part.ids)
-        outcomes: list[tuple[int, OutcomeRow]] = []
-        ordinal_of = {id: i for i, id in enumerate(part.ids)}
+        ended: list[Ended] = []
         count = files.ledger.count
         env: dict[str, Part] = {}
         if first.kind == "source":
             count(first.name, "in", total)
-            count(first.name, "dead", len(entering.bad))
-            for i, why in entering.bad.items():
-                record = json_of({"record": entering.keys[i]})
-                outcomes.append(
-                    (i, OutcomeRow("dead", part.ids[i], first.name, why.code, why.detail, 1, (), record, None))
-                )
-                files.ledger.reason(first.name, "dead", why.code, part.ids[i], why.detail, files.order + i)
             if entering.bad:
-                part = part.take([i for i in range(total) if i not in entering.bad])
+                ended.append(_unreadable(first.name, entering))
+                good = np.ones(total, bool)
+                good[list(entering.bad)] = False
+                part = part.only(pa.array(good))
             count(first.name, "accepted", len(part.ids))
             count(first.name, "made", len(part.ids))
             env[first.name] = part._replace(batch=_conform(part.batch, first))
@@ -143,28 +148,24 @@ class BatchGraph(PipelineStep):  # type: ignore[misc]
         for name in job.stage.steps[1:] if first.kind == "source" else job.stage.steps:
             planned = job.plan.steps[name]
             arrived = env[planned.inputs[0]]
-            left, ended = apply_step(planned, arrived, facts)
+            env[name], more = apply_step(planned, arrived, facts)
             count(name, "in", len(arrived.ids))
-            count(name, "accepted", len(left.ids))
-            for outcome in ended:
-                at = ordinal_of[outcome.id]
-                count(name, outcome.kind, 1)
-                files.ledger.reason(name, outcome.kind, outcome.code, outcome.id, outcome.detail, files.order + at)
-                outcomes.append((at, outcome))
-            env[name] = left
+            count(name, "accepted", len(env[name].ids))
+            ended += more
         for tap in job.stage.taps:
-            out = env[tap]
-            files.append_batch(tap, hidden_batch(out.batch, out.ids, out.parents, out.trails))
-        outcomes.sort(key=lambda pair: pair[0])
-        files.write_outcomes(outcome for _, outcome in outcomes)
+            files.append_batch(tap, env[tap].stored())
+        for one in ended:
+            note_reasons(files.ledger, one.outcomes, one.kind, pc.add(one.ordinals, files.order))
+        for kind in dict.fromkeys(one.kind for one in ended):
+            files.append_outcomes(kind, _in_order([one for one in ended if one.kind == kind]))
         files.done += total
 
 
-def apply_step(planned: PlannedStep, arrived: Part, facts: Facts) -> tuple[Part, list[OutcomeRow]]:
+def apply_step(planned: PlannedStep, arrived: Part, facts: Facts) -> tuple[Part, list[Ended]]:
     """One step over one batch: what goes on, and the rows that do not. A batch that fails is tried row by row."""
     step = planned.step
     assert isinstance(step, RowStep)
-    if not arrived.ids:
+    if not len(arrived.ids):
         empty = pa.RecordBatch.from_pylist([], schema=to_schema(planned.columns))
         return arrived._replace(batch=empty), []
     try:
@@ -173,35 +174,67 @@ def apply_step(planned: PlannedStep, arrived: Part, facts: Facts) -> tuple[Part,
         batch = _conform(
             pa.RecordBatch.from_arrays([columns[n] for n in planned.columns], names=list(planned.columns)), planned
         )
-        codes = made.reject.to_pylist() if made.reject is not None else None
+        left = arrived._replace(batch=batch)
+        codes = None if made.reject is None else made.reject.drop_null()
+        if codes is not None and len(codes):
+            left = left.only(pc.is_null(made.reject))
+        if any(array.null_count and not f.nullable for array, f in zip(left.batch.columns, batch.schema, strict=True)):
+            return _row_by_row(planned, step, arrived, facts)
     except Exception:
         return _row_by_row(planned, step, arrived, facts)
-    if codes is None or not any(code is not None for code in codes):
-        return arrived._replace(batch=batch), []
-    out = [i for i, code in enumerate(codes) if code is not None]
-    kept = arrived._replace(batch=batch).take([i for i, code in enumerate(codes) if code is None])
-    refused = arrived.take(out)
-    rows = from_batch(refused.batch)
-    ended = [_ended("rejected", refused, k, planned.name, str(codes[i]), "", rows[k]) for k, i in enumerate(out)]
-    return kept, ended
+    if codes is None or not len(codes):
+        return left, []
+    refused = arrived.only(pc.is_valid(made.reject))
+    outcomes = outcome_batch(refused.stored(), planned.name, codes, None)
+    return left, [Ended("rejected", outcomes, refused.ordinals)]
 
 
-def _ended(kind: str, part: Part, i: int, step: str, code: str, detail: str, columns: Mapping[str, Any]) -> OutcomeRow:
-    parents = tuple(part.parents[i])
-    return OutcomeRow(kind, part.ids[i], step, code, detail, 1, parents, json_of(columns), part.trails[i])
+def _unreadable(step: str, entering: EnteringBatch) -> Ended:
+    """Records of a source that could not be read."""
+    bad = sorted(entering.bad.items())
+    rows = [
+        OutcomeRow(
+            "dead",
+            entering.part.ids[i].as_py(),
+            step,
+            why.code,
+            why.detail,
+            1,
+            (),
+            json_of({"record": entering.keys[i]}),
+            None,
+        )
+        for i, why in bad
+    ]
+    return Ended("dead", outcomes_batch(rows), pa.array([i for i, _ in bad], pa.int64()))
 
 
-def _row_by_row(planned: PlannedStep, step: RowStep[Any], arrived: Part, facts: Facts) -> tuple[Part, list[OutcomeRow]]:
-    async def all_rows() -> tuple[list[int], list[dict[str, Any]], list[OutcomeRow]]:
-        kept: list[int] = []
+def _in_order(ended: Sequence[Ended]) -> pa.RecordBatch:
+    """Outcomes of one kind in the order in which their rows came in."""
+    if len(ended) == 1:
+        return ended[0].outcomes
+    ordinals = np.concatenate([one.ordinals.to_numpy() for one in ended])
+    outcomes = pa.Table.from_batches([one.outcomes for one in ended]).combine_chunks().to_batches()[0]
+    return outcomes.take(pa.array(np.argsort(ordinals, kind="stable")))
+
+
+def _places(n: int) -> pa.Array:
+    return pa.array(np.arange(n, dtype=np.int64))
+
+
+def _row_by_row(planned: PlannedStep, step: RowStep[Any], arrived: Part, facts: Facts) -> tuple[Part, list[Ended]]:
+    ids, parents, trails = (one.to_pylist() for one in (arrived.ids, arrived.parents, arrived.trails))
+
+    async def all_rows() -> tuple[list[bool], list[dict[str, Any]], list[tuple[int, OutcomeRow]]]:
+        kept: list[bool] = []
         made: list[dict[str, Any]] = []
-        ended: list[OutcomeRow] = []
+        ended: list[tuple[int, OutcomeRow]] = []
         for i, columns in enumerate(from_batch(arrived.batch)):
-            parents = tuple(arrived.parents[i])
-            context = StepContext(facts, planned.name, arrived.ids[i])
+            context = StepContext(facts, planned.name, ids[i])
             kind, code, detail = "dead", "", ""
+            kept.append(False)
             try:
-                answer = await step.apply(Row(arrived.ids[i], columns, parents), context)
+                answer = await step.apply(Row(ids[i], columns, tuple(parents[i])), context)
                 if isinstance(answer, Reject):
                     kind, code, detail = "rejected", answer.code, answer.detail
                 else:
@@ -212,20 +245,27 @@ def _row_by_row(planned: PlannedStep, step: RowStep[Any], arrived: Part, facts: 
                     if misfit:
                         code, detail = "schema", misfit[0]
                     else:
-                        kept.append(i)
+                        kept[-1] = True
                         made.append(row)
                         continue
             except RowError as error:
                 code, detail = error.code, error.detail
             except Exception as error:
                 code, detail = "exception", f"{type(error).__name__}: {error}"
-            ended.append(_ended(kind, arrived, i, planned.name, code, detail, columns))
+            one = tuple(parents[i])
+            out = OutcomeRow(kind, ids[i], planned.name, code, detail, 1, one, json_of(columns), trails[i])
+            ended.append((i, out))
         return kept, made, ended
 
     kept, made, ended = asyncio.run(all_rows())
     batch, _ = to_batch(made, planned.columns)
-    left = arrived.take(kept)
-    return left._replace(batch=batch), ended
+    left = arrived.only(pa.array(kept))._replace(batch=batch)
+    found = []
+    for kind in dict.fromkeys(outcome.kind for _, outcome in ended):
+        some = [(i, outcome) for i, outcome in ended if outcome.kind == kind]
+        ordinals = arrived.ordinals.take(pa.array([i for i, _ in some], pa.int64()))
+        found.append(Ended(kind, outcomes_batch([outcome for _, outcome in some]), ordinals))
+    return left, found
 
 
 def _conform(batch: pa.RecordBatch, planned: PlannedStep) -> pa.RecordBatch:

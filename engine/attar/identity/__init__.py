@@ -49,6 +49,30 @@ def row_id(step: str, key: Any) -> str:
     return H("row", step, key)
 
 
+def row_ids(step: str, keys: Sequence[Any]) -> list[str]:
+    """`row_id` of many keys; those of the usual form (file, record number) at half the cost."""
+    ids: list[str] = []
+    file: Any = None
+    begun = hashlib.blake2b(digest_size=16)
+    for key in keys:
+        if (
+            type(key) is tuple
+            and len(key) == 2
+            and type(key[0]) is str
+            and type(key[1]) is int
+            and 0 <= key[1] < 1 << 53
+        ):
+            if file is not key[0]:
+                file = key[0]
+                begun = hashlib.blake2b(canonical(("row", step, (file,)))[:-2] + b",", digest_size=16)
+            digest = begun.copy()
+            digest.update(b"%d]]" % key[1])
+            ids.append(digest.hexdigest())
+        else:
+            ids.append(row_id(step, key))
+    return ids
+
+
 def child_id(parent: str, step: str, k: int) -> str:
     """Id of the k-th child (from 0) an expanding step makes of a row."""
     return H("child", parent, step, k)

@@ -82,20 +82,24 @@ class OutcomeWriter:
 
     def _flush(self) -> None:
         held, self._held = self._held, []
-        if not held:
-            return
-        columns: list[list[Any]] = [
-            [o.id for o in held],
-            [o.step for o in held],
-            [_text(o.code) for o in held],
-            [_text(o.detail) for o in held],
-            [o.attempt for o in held],
-            [list(o.parents) for o in held],
-            [o.row.decode() for o in held],
-            [None if o.trail is None else o.trail.decode() for o in held],
-        ]
-        arrays = [pa.array(values, field.type) for values, field in zip(columns, OUTCOME_SCHEMA, strict=True)]
-        self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=OUTCOME_SCHEMA))
+        if held:
+            self._writer.write_batch(outcomes_batch(held))
+
+
+def outcomes_batch(held: Sequence[Outcome]) -> pa.RecordBatch:
+    """Outcomes as Arrow."""
+    columns: list[list[Any]] = [
+        [o.id for o in held],
+        [o.step for o in held],
+        [_text(o.code) for o in held],
+        [_text(o.detail) for o in held],
+        [o.attempt for o in held],
+        [list(o.parents) for o in held],
+        [o.row.decode() for o in held],
+        [None if o.trail is None else o.trail.decode() for o in held],
+    ]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, OUTCOME_SCHEMA, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=OUTCOME_SCHEMA)
 
 
 def join_outcomes(files: Sequence[Path], out_folder: Path) -> int:

@@ -45,10 +45,16 @@ def stored_schema(columns: Columns) -> pa.Schema:
 
 
 def hidden_batch(
-    batch: pa.RecordBatch, ids: Sequence[str], parents: Sequence[Sequence[str]], trails: Sequence[bytes | None]
+    batch: pa.RecordBatch,
+    ids: Sequence[str] | pa.Array,
+    parents: Sequence[Sequence[str]] | pa.Array,
+    trails: Sequence[bytes | None] | pa.Array,
 ) -> pa.RecordBatch:
     """A batch of the user's columns with the hidden columns added; all of one length."""
-    hidden = [pa.array(values, f.type) for values, f in zip((ids, parents, trails), _HIDDEN_FIELDS, strict=True)]
+    hidden = [
+        values if isinstance(values, pa.Array) else pa.array(values, f.type)
+        for values, f in zip((ids, parents, trails), _HIDDEN_FIELDS, strict=True)
+    ]
     return pa.RecordBatch.from_arrays([*batch.columns, *hidden], schema=pa.schema([*batch.schema, *_HIDDEN_FIELDS]))
 
 
