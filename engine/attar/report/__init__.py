@@ -1,0 +1,1 @@
+"""Reports: what is read out of results, for people and for programs."""
