@@ -26,6 +26,7 @@ VERBS: dict[str, Verb] = {
     "run": Verb("attar.cli.run", "Run a recipe, or go on where the last run of it stopped."),
     "status": Verb("attar.cli.status", "Show what became of a run's rows: ledger, reasons, tokens, cost, time."),
     "try": Verb("attar.cli.try_", "Show prompts as sent and answers for a few rows."),
+    "report": Verb("attar.cli.report", "Compare two evaluations: differences in points and percent, task by task."),
     "new": Verb("attar.cli.new", "Write a recipe of your own, with its prompts."),
     "clean": Verb("attar.cli.clean", "Delete stages, answers and leftovers that no kept run uses."),
     "schema": Verb("attar.cli.schema", "Write the JSON Schemas of the recipe language and of the installed steps."),
