@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import regex
 
-# A word is a run of letters, marks and digits; apostrophes and the zero-width joiners of Indic scripts bind two runs.
-# `\w` would cut Devanagari at its vowel signs (category Mc).
-WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:['’\u200c\u200d][\p{L}\p{M}\p{N}]+)*")
+from attar.api.text import WORD, words
+
+__all__ = ["WORD", "Repetition", "english_share", "longest_common_substring", "repetition", "words"]
+
 LETTER = regex.compile(r"\p{L}")
 ASCII_LETTER = regex.compile(r"[A-Za-z]")
 
@@ -32,12 +33,6 @@ class Repetition(NamedTuple):
     lines: float
     top: tuple[float, ...]
     duplicate: tuple[float, ...]
-
-
-def words(text: str) -> list[str]:
-    """The words of a text in NFC, as written otherwise."""
-    found: list[str] = WORD.findall(unicodedata.normalize("NFC", text))
-    return found
 
 
 def english_share(text: str) -> float:
