@@ -18,6 +18,7 @@ class Plugin:
             "domains": "attar_personas.domains:Domains",
             "check_question": "attar_personas.question:CheckQuestion",
             "check_text": "attar_personas.text:CheckText",
+            "population": "attar_personas.population.source:Population",
             "screen": "attar_personas.screen.step:Screen",
             "deal": "attar_personas.distillation.deal:Deal",
             "near_tasks": "attar_personas.distillation.near:NearTasks",
