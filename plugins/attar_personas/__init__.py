@@ -13,7 +13,9 @@ class Plugin:
     @hookimpl
     def attar_steps(self) -> Mapping[str, str]:
         return {
+            "cap": "attar_personas.release.cap:Cap",
             "labelled": "attar_personas.labels:Labelled",
+            "normalise_domain": "attar_personas.release.labels:NormaliseDomain",
             "check_labelled": "attar_personas.labels:CheckLabelled",
             "domains": "attar_personas.domains:Domains",
             "check_question": "attar_personas.question:CheckQuestion",
@@ -29,6 +31,7 @@ class Plugin:
             "turns": "attar_personas.distillation.content:Turns",
             "targets": "attar_personas.distillation.targets:Targets",
             "check_enriched": "attar_personas.distillation.enrich:CheckEnriched",
+            "settle": "attar_personas.distillation.enrich:Settle",
         }
 
 

@@ -21,7 +21,7 @@ from attar_personas.distillation.assign import CheckTask, WriteTask
 from attar_personas.distillation.catalogue import TaskCatalogue, load_tasks
 from attar_personas.distillation.content import Content, Turns, turns_again
 from attar_personas.distillation.deal import Deal, deal_one, shares
-from attar_personas.distillation.enrich import CheckEnriched
+from attar_personas.distillation.enrich import CheckEnriched, Settle, edits
 from attar_personas.distillation.near import NearTasks, candidates, ranked
 from attar_personas.distillation.output import CheckOutput
 from attar_personas.distillation.targets import Targets
@@ -52,7 +52,10 @@ def test_the_catalogue_has_two_tasks_for_every_general_field_and_many_for_every_
     [
         ({"name": "t"}, "tasks"),
         ({"name": "t", "tasks": [{"id": "A b", "domain": "d", "context": "c", "function": "f"}]}, "tasks.0.id"),
-        ({"name": "t", "tasks": [{"id": "a", "domain": "d", "context": "c", "function": "f", "types": ["poem"]}]}, "types"),
+        (
+            {"name": "t", "tasks": [{"id": "a", "domain": "d", "context": "c", "function": "f", "types": ["poem"]}]},
+            "types",
+        ),
         ({"name": "t", "tasks": [{"id": "a", "domain": "d", "context": "", "function": "f"}]}, "context"),
     ],
 )
@@ -103,7 +106,9 @@ def test_more_rows_change_nothing_for_those_before() -> None:
     assert not any(deal["a"] == "z" for deals in dealt(40) for deal in deals)
 
 
-@pytest.mark.parametrize("axes", [{}, {"a": []}, {"a": "x:y"}, {"a": ["x", "x"]}, {"a": {"x": -1}}, {"a": {"x": float("inf")}}])
+@pytest.mark.parametrize(
+    "axes", [{}, {"a": []}, {"a": "x:y"}, {"a": ["x", "x"]}, {"a": {"x": -1}}, {"a": {"x": float("inf")}}]
+)
 def test_axes_that_say_nothing_are_refused(axes: Any) -> None:
     with pytest.raises(ValidationError):
         build(Deal, {"axes": axes})
@@ -171,13 +176,20 @@ def test_other_scripts_are_words_too() -> None:
 # -- assignment ------------------------------------------------------------------------------------------------------
 
 OFFERED = [
-    {"task_id": name, "domain": "d", "context": f"c {name}", "function": "f", "languages": ""} for name in ("one", "two")
+    {"task_id": name, "domain": "d", "context": f"c {name}", "function": "f", "languages": ""}
+    for name in ("one", "two")
 ]
 
 
 @pytest.mark.parametrize(
     ("picked", "tried", "code"),
-    [("one", (), ""), ("three", (), "unknown_task"), (None, (), "unknown_task"), ("one", ("one",), "tried_task"), ("two", ("one",), "")],
+    [
+        ("one", (), ""),
+        ("three", (), "unknown_task"),
+        (None, (), "unknown_task"),
+        ("one", ("one",), "tried_task"),
+        ("two", ("one",), ""),
+    ],
 )
 def test_only_a_candidate_that_was_not_tried_passes(picked: str | None, tried: tuple[str, ...], code: str) -> None:
     context = FakeContext(retry=Retry(len(tried) + 1, (), (), tried))
@@ -199,10 +211,19 @@ def test_the_task_becomes_columns() -> None:
 
 # -- outputs ---------------------------------------------------------------------------------------------------------
 
-EMPTY: dict[str, Any] = {
-    name: None
-    for name in ("draft", "turns", "question", "crisp", "detailed", "problem", "steps", "answer", "source_text", "target_text")
-}
+WRITTEN = (
+    "draft",
+    "turns",
+    "question",
+    "crisp",
+    "detailed",
+    "problem",
+    "steps",
+    "answer",
+    "source_text",
+    "target_text",
+)
+EMPTY: dict[str, Any] = dict.fromkeys(WRITTEN)
 LONG = " ".join(f"word{chr(97 + n % 26)}{chr(97 + n // 26 % 26)}{chr(97 + n // 676)}" for n in range(900))
 PLAIN = " ".join(LONG.split()[:80])
 HINDI = "आज सुबह सब लोग खेत की ओर चले और बीज बोए गए। "
@@ -214,8 +235,14 @@ def talk(*texts: str) -> list[dict[str, str]]:
 
 GOOD: dict[str, dict[str, Any]] = {
     "article": {"draft": LONG},
-    "dialogue": {"turns": talk("Where do I go?", "To the ward office.", "And what do I bring?", "Your card and a photograph.")},
-    "qa": {"question": "Why is it so?", "crisp": "Because it rained.", "detailed": "It rained. The road broke. So it is."},
+    "dialogue": {
+        "turns": talk("Where do I go?", "To the ward office.", "And what do I bring?", "Your card and a photograph.")
+    },
+    "qa": {
+        "question": "Why is it so?",
+        "crisp": "Because it rained.",
+        "detailed": "It rained. The road broke. So it is.",
+    },
     "cot": {"problem": "Who pays what?", "steps": ["Add all of it.", "Share it."], "answer": "Each pays a third."},
     "cross_lingual": {"source_text": PLAIN, "target_text": HINDI * 12},
 }
@@ -351,7 +378,9 @@ def test_an_unknown_language_is_told_before_anything_runs() -> None:
 
 # -- enrichment ------------------------------------------------------------------------------------------------------
 
-BEFORE = "In 2011 the town of Pune had 3,124,458 people and the river Mula ran through it. See https://example.org/a for {name}."
+BEFORE = (
+    "In 2011 the town of Pune had 3,124,458 people; the river Mula ran through it. See http://example.org/a for {name}."
+)
 BEFORE_HI = "सन २०११ में पुणे में ३१,२४,४५८ लोग रहते थे और मुला नदी बीच से बहती थी।"
 
 
@@ -366,8 +395,13 @@ BEFORE_HI = "सन २०११ में पुणे में ३१,२४,
         (BEFORE, BEFORE.replace("river Mula", "river"), "name_lost"),
         (BEFORE, BEFORE.replace("/a ", "/b "), "mark_lost"),
         (BEFORE, BEFORE.replace("{name}", "you"), "mark_lost"),
-        (BEFORE, BEFORE + " It was a fine place, with markets, schools and long evenings by the bridges, as all said.", "length_ratio"),
+        (
+            BEFORE,
+            BEFORE + " It was a fine place, with markets, schools and long evenings by the bridges, as all said.",
+            "length_ratio",
+        ),
         (BEFORE, "", "empty"),
+        (BEFORE, "Here is the text: " + BEFORE, "preamble"),
         (BEFORE, "I'm sorry, I cannot edit this. " + BEFORE, "refused"),
         (BEFORE_HI, BEFORE_HI.replace("रहते थे", "बसते थे"), ""),
         (BEFORE_HI, BEFORE_HI.replace("२०११", "2011"), ""),
@@ -394,7 +428,12 @@ def test_another_text_of_the_same_length_is_new_text() -> None:
 def test_labelled_paragraphs_and_protected_words_stay() -> None:
     config = {"before": "a", "after": "b", "parts": "parts", "kept": "kept", "finish": "finish"}
     text = "User: कैसे हो?\n\nAssistant: सब ठीक, राम।"
-    row: dict[str, Any] = {"a": text, "parts": 2, "kept": [{"mark": "1", "text": "राम", "kind": "name"}], "finish": "stop"}
+    row: dict[str, Any] = {
+        "a": text,
+        "parts": 2,
+        "kept": [{"mark": "1", "text": "राम", "kind": "name"}],
+        "finish": "stop",
+    }
     rows = [
         {**row, "b": text.replace("सब ठीक", "सब कुशल")},
         {**row, "b": text.replace("\n\n", " ")},
@@ -405,14 +444,32 @@ def test_labelled_paragraphs_and_protected_words_stay() -> None:
     assert codes == ["", "structure_changed", "mark_lost", "truncated"]
 
 
+def test_only_a_version_that_won_is_kept() -> None:
+    rows = [
+        {"a": "the old text", "b": "the newer text\n", "better": {"winner": "b"}},
+        {"a": "the old text", "b": "the newer text", "better": {"winner": "tie"}},
+        {"a": "the old text", "b": "the newer text", "better": {"winner": "a"}},
+        {"a": "the old text", "b": "the newer text", "better": None},
+        {"a": "the old text", "b": None, "better": {"winner": "b"}},
+    ]
+    made = run_row_step(build(Settle, {"before": "a", "after": "b", "compared": "better"}), rows)
+    assert made[0] == {"content_final": "the newer text", "is_enriched": True, "edits": ["old → newer"]}
+    assert made[1:] == [{"content_final": "the old text", "is_enriched": False, "edits": []}] * 4
+    assert edits("a b c", "b c d") == ["a →", "→ d"] and edits("a b", "a b") == []
+
+
 # -- contracts -------------------------------------------------------------------------------------------------------
 
-DEALT = [{**PERSONA, "deals": [{"output_type": "qa", "cross_language": "Hindi"}]}, {**PERSONA, "sp_1": None, "deals": []}]
+DEALT = [
+    {**PERSONA, "deals": [{"output_type": "qa", "cross_language": "Hindi"}]},
+    {**PERSONA, "sp_1": None, "deals": []},
+]
 OUTPUTS = [output(kind) for kind in OUTPUT_TYPES]
 OUTPUT_COLUMNS = {
-    **{name: "string?" for name in EMPTY},
-    **{"turns": "list<struct<role:string,content:string>>?", "steps": "list<string>?"},
-    **{name: "string?" for name in ("output_type", "ps", "finish", "language")},
+    **dict.fromkeys(EMPTY, "string?"),
+    "turns": "list<struct<role:string,content:string>>?",
+    "steps": "list<string>?",
+    **dict.fromkeys(("output_type", "ps", "finish", "language"), "string?"),
 }
 
 
@@ -467,6 +524,12 @@ class TestTargets(StepContract):
     step = Targets
     config = {"languages": ["Hindi", "Tamil"], "rendering": "rendering", "rendering_language": "lang"}
     rows = [{"content": "a", "rendering": None, "lang": None}, {"content": None, "rendering": "अ", "lang": "Hindi"}]
+
+
+class TestSettle(StepContract):
+    step = Settle
+    config = {"before": "a", "after": "b", "compared": "c"}
+    rows = [{"a": "x", "b": "y", "c": {"winner": "b"}}, {"a": "x", "b": None, "c": None}]
 
 
 class TestCheckEnriched(StepContract):

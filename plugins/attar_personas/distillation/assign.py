@@ -9,7 +9,12 @@ from pydantic import Field
 
 from attar.api import Columns, Config, Context, Judge, Reject, Row, RowStep, Verdict
 
-TASK_COLUMNS = {"task_domain": "domain", "task_context": "context", "task_function": "function", "task_languages": "languages"}
+TASK_COLUMNS = {
+    "task_domain": "domain",
+    "task_context": "context",
+    "task_function": "function",
+    "task_languages": "languages",
+}
 
 
 class TaskConfig(Config):

@@ -1,4 +1,4 @@
-"""The task catalogue: a YAML file of tasks, read through the recipe so that its bytes are part of the data's identity."""
+"""The task catalogue: a YAML file, read through the recipe so that its content is part of the data's identity."""
 
 from __future__ import annotations
 

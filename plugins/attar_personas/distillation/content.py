@@ -81,7 +81,8 @@ def turns_of(kind: str, row: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _tight(text: str) -> str:
     """Without blank lines, which part paragraphs."""
-    return _BREAK.sub("\n", text.strip())
+    tight: str = _BREAK.sub("\n", text.strip())
+    return tight
 
 
 def paragraphs(text: str) -> list[str]:
@@ -121,7 +122,9 @@ class Turns(RowStep[TurnsConfig]):
 
     async def apply(self, row: Row, ctx: Context) -> Mapping[str, Any]:
         config = self.config
-        return {config.column: turns_again(row[config.type], row[config.text] or "", row[config.parts], row[config.turns])}
+        return {
+            config.column: turns_again(row[config.type], row[config.text] or "", row[config.parts], row[config.turns])
+        }
 
 
 def turns_again(

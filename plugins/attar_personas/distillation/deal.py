@@ -85,9 +85,7 @@ def shares(weights: Mapping[str, float]) -> dict[str, Fraction]:
     return {label: weight / whole for label, weight in exact.items()}
 
 
-def deal_one(
-    axes: Mapping[str, Mapping[str, Fraction]], dealt: dict[tuple[str, ...], Counter[str]]
-) -> dict[str, str]:
+def deal_one(axes: Mapping[str, Mapping[str, Fraction]], dealt: dict[tuple[str, ...], Counter[str]]) -> dict[str, str]:
     """The next label of each axis; counts it in `dealt`, by the labels of the axes before it."""
     chosen: dict[str, str] = {}
     before: tuple[str, ...] = ()

@@ -1,23 +1,28 @@
-"""personas.check_enriched: a rewritten text adds no facts, loses none, and keeps its form."""
+"""personas.check_enriched and personas.settle: a rewritten text adds no facts, loses none, keeps its form, and is kept
+only where it is better."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
 from typing import Any
 
 import regex
 from pydantic import Field
 
-from attar.api import Columns, Config, ConfigProblem, Context, Judge, Row, Verdict
+from attar.api import Columns, Config, ConfigProblem, Context, Judge, Row, RowStep, Verdict
 from attar.api.text import UnknownLanguage, language, number_differences, script_share
 from attar_personas.distillation.content import paragraphs
 from attar_personas.distillation.output import REFUSAL
 from attar_personas.measure import words
+from attar_personas.question import PREAMBLE
 
 # What must stand in both texts alike, besides numbers: addresses, e-mail addresses and placeholders.
-MARKS = regex.compile(r"https?://[^\s<>()]+|www\.[^\s<>()]+|[\w.+-]+@[\w-]+\.[\w.]+|\{\{?[\w .-]+\}\}?|<[A-Za-z_/][\w/-]*>|%[sd]\b")
+MARKS = regex.compile(
+    r"https?://[^\s<>()]+|www\.[^\s<>()]+|[\w.+-]+@[\w-]+\.[\w.]+|\{\{?[\w .-]+\}\}?|<[A-Za-z_/][\w/-]*>|%[sd]\b"
+)
 # A capital within a sentence, or two capitals together: what Latin script shows of names.
 _NAME = regex.compile(r"(?<=[\p{L}\p{M}\p{N},;)][ \u00a0])\p{Lu}[\p{L}\p{M}'’-]+|\b\p{Lu}{2,}\b")
 _LATIN = regex.compile(r"\b\p{Latin}[\p{Latin}\p{N}'’.-]+")
@@ -40,9 +45,9 @@ class CheckEnrichedConfig(Config):
 class CheckEnriched(Judge[CheckEnrichedConfig]):
     """Passes a rewritten text that says what the text before said. The first fault decides the code.
 
-    Fail codes: `empty`, `truncated`, `refused`, `number_changed`, `mark_lost` (addresses, placeholders, what
-    lang.protect kept), `name_added`, `name_lost` (as far as Latin capitals show names), `new_text` (character 3-grams),
-    `length_ratio`, `wrong_script`, `structure_changed` (labelled paragraphs). Scores: `containment`, `kept_text` (the
+    Fail codes: `empty`, `truncated`, `refused`, `preamble`, `number_changed`, `mark_lost` (addresses, placeholders,
+    what lang.protect kept), `name_added`, `name_lost` (as far as Latin capitals show names), `new_text` (character
+    3-grams), `length_ratio`, `wrong_script`, `structure_changed` (labelled paragraphs). Scores: `containment`, `kept_text` (the
     share of the old text's 3-grams that stand in the new), `length_ratio`.
     """
 
@@ -85,6 +90,8 @@ class CheckEnriched(Judge[CheckEnrichedConfig]):
             yield "truncated", "The text was cut off before its end."
         if REFUSAL.match(after) and not REFUSAL.match(before):
             yield "refused", "The answer declines the task. Rewrite the text."
+        if PREAMBLE.match(after) and not PREAMBLE.match(before):
+            yield "preamble", "Answer with the text alone, without a word before it."
         least, most = config.length_ratio
         if not least <= scores["length_ratio"] <= most:
             found = f"{scores['length_ratio']:.2g}"
@@ -121,6 +128,52 @@ class CheckEnriched(Judge[CheckEnrichedConfig]):
             yield "name_lost", f"Lost names: {', '.join(lost_names[:5])}. Keep them."
         if scores["containment"] < config.containment:
             yield "new_text", f"Only {scores['containment']:.0%} of the wording is the text's own. Change less."
+
+
+class SettleConfig(Config):
+    """See Settle."""
+
+    before: str = Field(description="column with the text as it was")
+    after: str = Field(description="column with the text rewritten")
+    compared: str = Field(description="column of llm.pairwise over the two, `before` as its a and `after` as its b")
+    column: str = Field("content_final", description="column for the text that is kept")
+
+
+class Settle(RowStep[SettleConfig]):
+    """Keeps the rewritten text where it won in both orders, else the text before: the worse version is never kept.
+
+    Writes the text that is kept, `is_enriched`, and `edits`: what was changed in it, passage by passage, each as
+    `old → new` (found by comparing the words; empty where the text before was kept).
+    """
+
+    Config = SettleConfig
+
+    def reads(self, incoming: Columns) -> Columns:
+        return {self.config.before: "string", self.config.after: "string?", self.config.compared: "any"}
+
+    def writes(self, incoming: Columns) -> Columns:
+        new = {self.config.column: "string", "is_enriched": "bool", "edits": "list<string>"}
+        return self.add(incoming, new)
+
+    async def apply(self, row: Row, ctx: Context) -> Mapping[str, Any]:
+        config = self.config
+        before, after = row[config.before] or "", row[config.after] or ""
+        compared = row[config.compared]
+        better = bool(after) and compared is not None and compared["winner"] == "b"
+        kept = after.strip() if better else before
+        return {config.column: kept, "is_enriched": better, "edits": edits(before, kept) if better else []}
+
+
+def edits(before: str, after: str) -> list[str]:
+    """What was changed between two texts, word by word: `old → new`, with nothing on one side where words were put in
+    or left out."""
+    old, new = before.split(), after.split()
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    return [
+        f"{' '.join(old[i1:i2])} → {' '.join(new[j1:j2])}".strip()
+        for kind, i1, i2, j1, j2 in matcher.get_opcodes()
+        if kind != "equal"
+    ]
 
 
 def grams(text: str) -> set[str]:

@@ -20,10 +20,11 @@ from attar_personas.measure import words
 CANDIDATE = "struct<task_id:string,domain:string,context:string,function:string,languages:string>"
 
 # Too common in labels to tell one domain from another.
-STOP = frozenset(
-    "a an and are as at by for from in into is it its of on or that the their this to with within across india indian "
-    "indias traditional local rural urban modern practices practice systems expertise studies work services".split()
-)
+_STOP = """
+    a an and are as at by for from in into is it its of on or that the their this to with within across india indian
+    indias traditional local rural urban modern practices practice systems expertise studies work services
+"""
+STOP = frozenset(_STOP.split())
 # English endings, so that `farmer`, `farmers` and `farming` meet; other scripts are left as they are.
 _ENDING = regex.compile(r"(?:ings?|ers?|ors?|ists?|ies|als?|es|ed|s|y|e)$")
 
@@ -152,9 +153,7 @@ class _Index:
     __slots__ = ("fields", "stems", "weight")
 
     def __init__(self, catalogue: TaskCatalogue) -> None:
-        self.stems = {
-            task.id: set(stems(f"{task.domain} {task.context} {task.function}")) for task in catalogue.tasks
-        }
+        self.stems = {task.id: set(stems(f"{task.domain} {task.context} {task.function}")) for task in catalogue.tasks}
         shared = Counter(stem for found in self.stems.values() for stem in found)
         self.weight = {stem: log(1 + len(self.stems) / count) for stem, count in shared.items()}
         self.fields = _field_profiles()
@@ -174,6 +173,4 @@ def _field_profiles() -> dict[str, dict[str, float]]:
     everywhere: Counter[str] = Counter()
     for counts in uses.values():
         everywhere.update(counts)
-    return {
-        name: {stem: count / everywhere[stem] for stem, count in counts.items()} for name, counts in uses.items()
-    }
+    return {name: {stem: count / everywhere[stem] for stem, count in counts.items()} for name, counts in uses.items()}

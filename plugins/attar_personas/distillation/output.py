@@ -190,7 +190,10 @@ def _cross_lingual(row: Row, config: CheckOutputConfig) -> Iterator[Fault]:
     least, most = config.length_ratio
     ratio = len(unicodedata.normalize("NFC", target)) / len(unicodedata.normalize("NFC", source))
     if not least <= ratio <= most:
-        yield "length_ratio", f"target_text is {ratio:.2g} times as long as source_text; {least:g} to {most:g} is right."
+        yield (
+            "length_ratio",
+            f"target_text is {ratio:.2g} times as long as source_text; {least:g} to {most:g} is right.",
+        )
     if _same(source, target):
         yield "untranslated", "target_text is source_text again. Write it in the other language."
     if config.language is not None and (name := row[config.language]):
