@@ -17,6 +17,8 @@ from attar.store.workspace import Workspace
 
 PRUNED_KINDS = ("chat", "completion")
 """Trails name the answers of these kinds alone; embeddings, effects and the like are kept while any run is."""
+DECISION = "decision"
+"""What people decided is never deleted: it takes little room, and nobody can ask them again."""
 
 
 @dataclass(slots=True)
@@ -67,7 +69,7 @@ def unused_answers(workspace: Workspace, kept: list[Path]) -> set[str]:
     from attar.store.journal import records
 
     if not kept:
-        return {record.key for record in records(workspace.journal)}
+        return {record.key for record in records(workspace.journal) if record.kind != DECISION}
     used = {key for run in kept for fingerprint in _stages(run) for key in _keys(workspace.stage(fingerprint))}
     own = _asked_by(workspace, {run.name for run in kept})
     return {

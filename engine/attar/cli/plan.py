@@ -102,8 +102,8 @@ def look_ahead(plan: Plan, limit: int | None, backend: str | None, runs: Path, l
     before = _steps_of(latest)
     for stage in prepared.plan.stages:
         reason = why[stage.index]
-        if reason is None or latest is None or not before:
-            continue
+        if reason is None or latest is None or not before or prepared.run_name == latest.name:
+            continue  # in the same run nothing has changed but people's decisions
         changed = _changed(prepared.plan, stage.steps, before)
         if changed:
             why[stage.index] = f"{reason}; changed since run {latest.name}: {', '.join(changed)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attar.api import (
@@ -26,6 +27,7 @@ from attar.recipe.expressions import render
 
 if TYPE_CHECKING:
     from attar.execute.job import StageJob
+    from attar.store.decisions import Decision
     from attar.store.journal import Journal
 
 FIRST_TRY = Retry()
@@ -62,6 +64,7 @@ class Facts(NamedTuple):
         tables: step → folder of its finished output.
         scratch: folder shared by all ranks of the stage's source.
         pace: decides which row may ask next.
+        decisions: key of a row that waited for review → what a person decided on it.
     """
 
     seed: int
@@ -71,14 +74,20 @@ class Facts(NamedTuple):
     tables: Mapping[str, Path]
     scratch: Path
     pace: Pace = Pace()
+    decisions: Mapping[str, Decision] = MappingProxyType({})
 
     @classmethod
     def of(
-        cls, job: StageJob, client: ModelClient | None = None, journal: Journal | None = None, pace: Pace | None = None
+        cls,
+        job: StageJob,
+        client: ModelClient | None = None,
+        journal: Journal | None = None,
+        pace: Pace | None = None,
+        decisions: Mapping[str, Decision] = MappingProxyType({}),
     ) -> Facts:
         """The facts of a stage; without client and journal for steps that may not ask models."""
         params = {name: planned.params for name, planned in job.plan.steps.items()}
-        return cls(job.plan.seed, params, client, journal, job.tables, job.scratch, pace or Pace())
+        return cls(job.plan.seed, params, client, journal, job.tables, job.scratch, pace or Pace(), decisions)
 
 
 class StepContext:

@@ -11,7 +11,7 @@ from typing import Any
 from attar import __version__
 from attar.errors import AttarError
 from attar.execute.options import EXIT_CODES, Interrupted, OnEvent, Outcome, RunOptions, RunResult
-from attar.execute.prepared import Prepared, prepare
+from attar.execute.prepared import Prepared, prepare, take_up_decisions
 from attar.execute.process import asked_to_stop, stop_on_signals
 from attar.plan.types import Plan, Stage
 
@@ -39,7 +39,8 @@ def run(plan: Plan, options: RunOptions, on_event: OnEvent = lambda event: None)
         if options.fresh:
             workspace.set_aside()
         workspace.clean_leftovers()
-        return _Run(prepared, options, on_event).go()
+        # Again, now that nobody else can decide anything: what is walked and what is stamped must be the same.
+        return _Run(take_up_decisions(prepared), options, on_event).go()
 
 
 def telling_plugins(on_event: OnEvent) -> OnEvent:
@@ -80,8 +81,8 @@ class _Run:
     def go(self) -> RunResult:
         prepared = self.prepared
         prepared.run_folder.mkdir(parents=True, exist_ok=True)
+        reuse = prepared.reusable()  # before the manifest tells which decisions were taken up
         self._manifest()
-        reuse = prepared.reusable()
         self.on_event(
             {
                 "type": "run_started",

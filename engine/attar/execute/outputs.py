@@ -78,6 +78,7 @@ def manifest(prepared: Prepared) -> dict[str, Any]:
             for name, step in plan.steps.items()
         },
         "stages": [{"steps": list(s.steps), "fingerprint": s.fingerprint} for s in plan.stages],
+        "decisions": {step: {"made": s.made, "digest": s.digest} for step, s in prepared.stands.items()},
     }
 
 
@@ -115,7 +116,7 @@ def publish(prepared: Prepared, on_event: OnEvent) -> dict[str, Any]:
     for kind in OUTCOMES:
         folders = [prepared.stage_folder(stage) / "out" / kind for stage in plan.stages]
         parts = [part for folder in folders for part in sorted(folder.glob("part-*"))]
-        join_outcomes(parts, prepared.run_folder / FOLDER_OF[kind])
+        join_outcomes(parts, prepared.run_folder / FOLDER_OF[kind], keyed=kind == "review")
     return published
 
 

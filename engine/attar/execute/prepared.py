@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from attar.plan.types import Plan, Stage
 
 if TYPE_CHECKING:
     from attar.models import ServedModel
+    from attar.store.decisions import Stand
     from attar.store.workspace import Workspace
 
 
@@ -27,6 +28,8 @@ class Prepared:
     plan: Plan
     served: Mapping[str, ServedModel]
     workspace: Workspace
+    stands: Mapping[str, Stand] = field(default_factory=dict)
+    """judge → how far people's decisions on the rows it laid aside have come; part of the fingerprints"""
 
     @property
     def run_name(self) -> str:
@@ -66,7 +69,13 @@ class Prepared:
                 reasons[stage.index] = f"runs again after {', '.join(again)}"
             elif record is None:
                 started = (self.stage_folder(stage) / "ranks").exists()
-                reasons[stage.index] = "was interrupted" if started else "never ran with this recipe and input"
+                decided = self._decided_since(stage)
+                if started:
+                    reasons[stage.index] = "was interrupted"
+                elif decided:
+                    reasons[stage.index] = f"{decided} review decision{'s' * (decided != 1)} since"
+                else:
+                    reasons[stage.index] = "never ran with this recipe and input"
             elif record["transport"]:
                 reasons[stage.index] = f"{record['transport']} rows could not reach the model's server last time"
             else:
@@ -78,6 +87,19 @@ class Prepared:
         said = [f"model {g.model}: {g.problem.message}" for g in self.plan.gates if g.problem is not None]
         last = "A rehearsal asks no model, so this stops nothing; a run with the model would stop."
         return [*said, last] if said else []
+
+    def _decided_since(self, stage: Stage) -> int:
+        """How many decisions on rows of a stage's judges were made since this run last took them up."""
+        try:
+            manifest = orjson.loads((self.run_folder / "manifest.json").read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            return 0  # this run never was: there is a better reason
+        before = manifest.get("decisions", {})
+        return sum(
+            stand.made - before.get(step, {"made": 0})["made"]
+            for step, stand in self.stands.items()
+            if step in stage.steps
+        )
 
     def backends(self) -> dict[str, dict[str, str]]:
         return {
@@ -111,7 +133,6 @@ def prepare(plan: Plan, options: RunOptions) -> Prepared:
     """
     from attar.models import resolve
     from attar.models.secrets import resolve_text
-    from attar.plan.fingerprint import restamp
     from attar.registry import Registry
     from attar.store.workspace import Workspace
 
@@ -126,8 +147,19 @@ def prepare(plan: Plan, options: RunOptions) -> Prepared:
     for name, model in served.items():  # before anything is moved or started
         for text in (model.url, model.key, *model.headers.values()):
             resolve_text(text or "", os.environ, name)
-    salt = {name: "rehearsal" if model.kind == "rehearsal" else "real" for name, model in served.items()}
-    return Prepared(restamp(plan, salt), served, Workspace(options.runs, plan.recipe))
+    return take_up_decisions(Prepared(plan, served, Workspace(options.runs, plan.recipe)))
+
+
+def take_up_decisions(prepared: Prepared) -> Prepared:
+    """The plan stamped anew with the decisions that people have made by now on rows that waited for review."""
+    from attar.plan.fingerprint import restamp
+    from attar.store.decisions import stands
+
+    plan = prepared.plan
+    salt = {name: "rehearsal" if model.kind == "rehearsal" else "real" for name, model in prepared.served.items()}
+    found = {step: stand for step, stand in stands(prepared.workspace.journal).items() if step in plan.steps}
+    stamped = restamp(plan, salt, {step: stand.digest for step, stand in found.items()})
+    return replace(prepared, plan=stamped, stands=found)
 
 
 def demand_gates(plan: Plan, served: Mapping[str, ServedModel]) -> None:

@@ -53,6 +53,7 @@ class Scope:
 
     __slots__ = (
         "children",
+        "edits",
         "env",
         "id",
         "outcome",
@@ -75,3 +76,5 @@ class Scope:
         self.reasons: list[tuple[str, str, str, str, str]] = []
         self.retried: dict[str, int] = {}
         self.children: dict[str, list[RowResult]] = {}
+        self.edits: dict[str, dict[str, tuple[Any, Any]]] = {}
+        """judge → column → what a person found there and what it was changed to"""

@@ -26,6 +26,7 @@ from attar.execute.walk import Walker
 from attar.execute.window import DRAIN_SECONDS, Window, Work
 from attar.identity import row_id
 from attar.models import Meter, ModelClient, ServedModel
+from attar.store.decisions import latest, read_decisions
 from attar.store.journal import Journal
 from attar.store.tables import StoredTable
 
@@ -109,7 +110,8 @@ class RowGraph(PipelineStep):  # type: ignore[misc]
         runner = asyncio.Runner(loop_factory=new_event_loop)
         try:
             client = runner.run(self.open_client(served, journal, meter, Notices(job.folder, rank)))
-            facts = Facts.of(job, client, journal, Pace())
+            decisions = latest(read_decisions(job.journal, job.stage.steps))
+            facts = Facts.of(job, client, journal, Pace(), decisions)
 
             def halt() -> None:
                 facts.pace.halted = True

@@ -20,6 +20,7 @@ from attar.execute.program import Block, Loop, Node, Program
 from attar.execute.results import DEAD, Columns, Emitted, OutcomeRow, RowResult, json_of, shown
 from attar.execute.scope import Live, Scope
 from attar.identity import child_id
+from attar.store.decisions import review_key
 
 CHILDREN_AT_ONCE = 64
 OUTCOMES = ("pass", "fail", "unparseable", "error")
@@ -146,6 +147,9 @@ class Walker:
             if part is None:
                 return None
             merged.update(part)
+        for judge, edits in scope.edits.items():  # a branch that does not come from the judge brings the old text
+            if judge in node.lineage:
+                merged.update({name: new for name, (old, new) in edits.items() if merged.get(name) == old})
         return merged
 
     async def _solo(self, node: Node, scope: Scope, ordinal: int) -> bool:
@@ -242,12 +246,41 @@ class Walker:
             )
         judged = {**columns, **verdict_column(node, verdict)}
         if verdict.review or (verdict.outcome == "fail" and then == "review"):
-            self._end(node, scope, "review", code, verdict.feedback, attempt, judged)
+            self._review(node, scope, code, verdict.feedback, attempt, judged)
         elif verdict.outcome == "fail" and then == "drop":
             self._end(node, scope, "rejected", code, verdict.feedback, attempt, judged)
         else:
             scope.env[name] = judged
             scope.status[name] = "accepted"
+
+    def _review(self, node: Node, scope: Scope, code: str, detail: str, attempt: int, judged: Columns) -> None:
+        """A row that a person has to look at: it waits, or goes the way that was decided for this text and verdict."""
+        name = node.name
+        decisions = self._facts.decisions
+        decision = decisions.get(review_key(name, scope.id, json_of(judged))) if decisions else None
+        if decision is None:
+            self._end(node, scope, "review", code, detail, attempt, judged)
+            return
+        changed = {column: value for column, value in decision.columns.items() if column in judged}
+        entry: dict[str, Any] = {
+            "step": name,
+            "row": scope.id,
+            "attempt": attempt,
+            "decision": decision.decision,
+            "who": decision.who,
+            "when": decision.when,
+            "reason": decision.reason,
+        }
+        if changed:
+            entry["before"] = {column: judged[column] for column in changed}
+        scope.trails.setdefault(name, []).append(entry)
+        if decision.decision == "reject":
+            self._end(node, scope, "rejected", "review_rejected", decision.reason, attempt, judged)
+            return
+        scope.env[name] = {**judged, **changed}
+        scope.status[name] = "accepted"
+        if changed:
+            scope.edits[name] = {column: (judged[column], value) for column, value in changed.items()}
 
     async def _children(self, node: Node, scope: Scope, ordinal: int, columns: Columns, answer: Any) -> None:
         if not isinstance(answer, list):
@@ -307,6 +340,7 @@ class Walker:
                     memory.settled.discard(again)
                     scope.status.forget(again)
                     scope.outcome.pop(again, None)
+                    scope.edits.pop(again, None)
                     if target.kind != "source" or again != target.name:
                         scope.env.pop(again, None)
                 position = loop.index[target.name]

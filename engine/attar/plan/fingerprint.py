@@ -65,9 +65,9 @@ def own_part(planned: PlannedStep, plan: Plan, folder: Path) -> str:
 _NOT_PLUGINS = frozenset({"attar", "builtins", "typing", "abc"})
 
 
-def stamp(plan: Plan, salt: Mapping[str, str] | None = None) -> None:
+def stamp(plan: Plan, salt: Mapping[str, str] | None = None, decided: Mapping[str, str] | None = None) -> None:
     """Sets every fingerprint and the plan's digest from the steps' own parts."""
-    salt = salt or {}
+    salt, decided = salt or {}, decided or {}
     judges_of: dict[str, list[tuple[str, frozenset[str]]]] = {}
     for judge in plan.steps.values():
         region = frozenset(judge.retry_region)
@@ -85,17 +85,23 @@ def stamp(plan: Plan, salt: Mapping[str, str] | None = None) -> None:
         salted = sorted((model, salt[model]) for model in step.models if model in salt)
         before = [seen(read, step) for read in step.inputs]
         sides = [[field, seen(read, step)] for field, read in sorted(step.side.items())]
-        done[name] = step.fingerprint = H("step", plan.own.get(name, ""), salted, before, sides)
+        said = [decided[name]] if name in decided else []
+        done[name] = step.fingerprint = H("step", plan.own.get(name, ""), salted, before, sides, *said)
     for stage in plan.stages:
         stage.fingerprint = _of_stage(plan, stage)
     plan.digest = _of_plan(plan)
 
 
-def restamp(plan: Plan, salt: Mapping[str, str]) -> Plan:
-    """A copy of the plan whose fingerprints also cover a word per model (by its name in the recipe).
+def restamp(plan: Plan, salt: Mapping[str, str], decided: Mapping[str, str] | None = None) -> Plan:
+    """A copy of the plan whose fingerprints also cover a word per model, and what people decided on a judge's rows.
 
-    `execute` passes the kind of backend it resolved ("rehearsal" or "real"), so that rehearsed stages are never taken
-    for real ones; with an empty salt the copy equals the plan.
+    With an empty salt and no decisions the copy equals the plan.
+
+    Args:
+        salt: model, by its name in the recipe → the kind of backend that `execute` resolved ("rehearsal" or "real"),
+            so that rehearsed stages are never taken for real ones.
+        decided: judge → digest of the decisions on rows it laid aside. They change what comes out of it and of all
+            behind it, but not the plan's digest: it is the same run that goes on.
     """
     copy = replace(
         plan,
@@ -103,6 +109,10 @@ def restamp(plan: Plan, salt: Mapping[str, str]) -> Plan:
         stages=[replace(stage) for stage in plan.stages],
     )
     stamp(copy, salt)
+    if decided:
+        digest = copy.digest
+        stamp(copy, salt, decided)
+        copy.digest = digest
     return copy
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from attar.store.decisions import review_key
 from attar.store.files import fsync_file
 from attar.store.parts import part_paths, write_parts
 from attar.store.publish import publish_folder
@@ -26,6 +27,8 @@ OUTCOME_SCHEMA = pa.schema(
         pa.field("trail", pa.string(), metadata={b"attar": b"json"}),
     ]
 )
+REVIEW_SCHEMA = OUTCOME_SCHEMA.append(pa.field("key", pa.string(), nullable=False))
+"""Of a run's `review/`: what a decision on the row is filed under, too."""
 _HELD = 1024
 
 
@@ -102,10 +105,13 @@ def outcomes_batch(held: Sequence[Outcome]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=OUTCOME_SCHEMA)
 
 
-def join_outcomes(files: Sequence[Path], out_folder: Path) -> int:
+def join_outcomes(files: Sequence[Path], out_folder: Path, *, keyed: bool = False) -> int:
     """Joins outcome files (of ranks, or parts of joined ones), in the order given, into one folder of parts.
 
     The bytes depend on the rows alone. No rows leave one empty part, so a reader always finds the schema.
+
+    Args:
+        keyed: adds the column `key`, under which a decision on the row is filed.
 
     Returns:
         the number of rows.
@@ -113,7 +119,8 @@ def join_outcomes(files: Sequence[Path], out_folder: Path) -> int:
     draft = out_folder.with_name(f".{out_folder.name}.joining")
     for leftover in part_paths(draft):
         leftover.unlink()
-    rows = write_parts(draft, OUTCOME_SCHEMA, (batch for path in files for batch in _batches(path)), plain=("id",))
+    batches = (_keyed(batch) if keyed else batch for path in files for batch in _batches(path))
+    rows = write_parts(draft, REVIEW_SCHEMA if keyed else OUTCOME_SCHEMA, batches, plain=("id", "key"))
     publish_folder(draft, out_folder)
     return rows
 
@@ -131,7 +138,14 @@ def _batches(path: Path) -> Iterable[pa.RecordBatch]:
         return
     with pq.ParquetFile(path) as parquet:
         for batch in parquet.iter_batches(_HELD, use_threads=False):
-            yield pa.RecordBatch.from_arrays(batch.columns, schema=OUTCOME_SCHEMA)
+            own = [batch.column(name) for name in OUTCOME_SCHEMA.names]
+            yield pa.RecordBatch.from_arrays(own, schema=OUTCOME_SCHEMA)
+
+
+def _keyed(batch: pa.RecordBatch) -> pa.RecordBatch:
+    rows = zip(*(batch.column(name).to_pylist() for name in ("step", "id", "row")), strict=True)
+    keys = pa.array([review_key(step, id, row) for step, id, row in rows], pa.string())
+    return pa.RecordBatch.from_arrays([*batch.columns, keys], schema=REVIEW_SCHEMA)
 
 
 def _text(text: str) -> str:

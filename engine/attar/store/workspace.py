@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 from attar.errors import AttarError, fail
+from attar.store.decisions import decision_segments
 from attar.store.files import write_bytes_atomic, write_json_atomic
+from attar.store.index import NAME as INDEX
 from attar.store.outcomes import OUTCOME_SCHEMA, OutcomeWriter, join_outcomes, read_outcomes
 from attar.store.parts import write_parts
 from attar.store.publish import publish_folder, sweep_aside
@@ -61,17 +63,28 @@ class Workspace:
     def set_aside(self) -> Path | None:
         """For a fresh start: moves journal and stages into `aside-<n>/`, so nothing paid for is destroyed.
 
+        What people decided on rows in review stays: it holds only where the same text gets the same verdict again.
+
         Returns:
             where they are now, or None where there was nothing.
         """
+        staying = {path.name for path in decision_segments(self.journal)}
+        answers = [path for path in self.journal.iterdir() if path.name not in staying] if self.journal.exists() else []
         present = [path for path in (self.stages, self.journal) if path.exists()]
+        if staying and not answers:
+            present.remove(self.journal)
         if not present:
             return None
         number = 1 + max((int(n) for p in self.folder.glob("aside-*") if (n := p.name[6:]).isdigit()), default=0)
         aside = self.folder / f"aside-{number}"
         aside.mkdir()
         for path in present:  # stages first: without their journal they would only be reused, never repaid
-            path.rename(aside / path.name)
+            if path == self.journal and staying:
+                (aside / path.name).mkdir()
+                for part in sorted(answers, key=lambda part: part.name != INDEX):  # first what knows places of others
+                    part.rename(aside / path.name / part.name)
+            else:
+                path.rename(aside / path.name)
         return aside
 
     def clean_leftovers(self) -> None:
