@@ -81,10 +81,12 @@ class BatchResult(NamedTuple):
     Attributes:
         columns: arrays of length n, added to or replacing the batch's columns.
         reject: string array of length n, a reason code where a row is rejected, null where it stays; None = all stay.
+        detail: string array of length n, for people; looked at where a row is rejected. None = no details.
     """
 
     columns: Mapping[str, pa.Array]
     reject: pa.Array | None = None
+    detail: pa.Array | None = None
 
 
 class Fates(NamedTuple):

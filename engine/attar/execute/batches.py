@@ -184,8 +184,10 @@ def apply_step(planned: PlannedStep, arrived: Part, facts: Facts) -> tuple[Part,
         return _row_by_row(planned, step, arrived, facts)
     if codes is None or not len(codes):
         return left, []
-    refused = arrived.only(pc.is_valid(made.reject))
-    outcomes = outcome_batch(refused.stored(), planned.name, codes, None)
+    out = pc.is_valid(made.reject)
+    refused = arrived.only(out)
+    details = None if made.detail is None else made.detail.filter(out)
+    outcomes = outcome_batch(refused.stored(), planned.name, codes, details)
     return left, [Ended("rejected", outcomes, refused.ordinals)]
 
 
