@@ -47,8 +47,8 @@ class CheckEnriched(Judge[CheckEnrichedConfig]):
 
     Fail codes: `empty`, `truncated`, `refused`, `preamble`, `number_changed`, `mark_lost` (addresses, placeholders,
     what lang.protect kept), `name_added`, `name_lost` (as far as Latin capitals show names), `new_text` (character
-    3-grams), `length_ratio`, `wrong_script`, `structure_changed` (labelled paragraphs). Scores: `containment`, `kept_text` (the
-    share of the old text's 3-grams that stand in the new), `length_ratio`.
+    3-grams), `length_ratio`, `wrong_script`, `structure_changed` (labelled paragraphs). Scores:
+    `containment`, `kept_text` (the share of the old text's 3-grams that stand in the new), `length_ratio`.
     """
 
     Config = CheckEnrichedConfig
