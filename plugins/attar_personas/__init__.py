@@ -32,6 +32,14 @@ class Plugin:
             "targets": "attar_personas.distillation.targets:Targets",
             "check_enriched": "attar_personas.distillation.enrich:CheckEnriched",
             "settle": "attar_personas.distillation.enrich:Settle",
+            "stances": "attar_personas.synthesis.stances:Stances",
+            "check_persona": "attar_personas.synthesis.check:CheckPersona",
+            "agreement": "attar_personas.synthesis.agreement:Agreement",
+            "confidence": "attar_personas.synthesis.confidence:Confidence",
+            "skeleton_cap": "attar_personas.synthesis.skeleton:SkeletonCap",
+            "relate": "attar_personas.relations.relate:Relate",
+            "groups": "attar_personas.relations.coverage:GroupsOf",
+            "coverage": "attar_personas.relations.coverage:Coverage",
         }
 
 

@@ -1,0 +1,1 @@
+"""Making personas from texts and from other personas: stances, checks, confidence, caps."""
