@@ -169,7 +169,8 @@ def number_differences(
     Two numbers are the same where they are written the same (in whatever digits), read the same in their own languages
     (1,000 in English and 1.000 in Indonesian), or are worth the same with the words that multiply them (5 lakh,
     500,000; 2 juta, 2 million). A multiplying word on one side alone is let pass: the other language's word may not
-    be known here. Dates and times are compared once more by their parts: 10:30 equals 10.30, 2023-05-12 equals 12/05/2023.
+    be known here. Dates and times are compared once more by their parts: 10:30 equals 10.30, 2023-05-12 equals
+    12/05/2023.
 
     Returns:
         (missing from the target, found in the target alone), each in the order of its text.

@@ -1,0 +1,122 @@
+"""Names in running text: found by their capitals, where the script has them, and in others known by their sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import regex
+
+from attar.api.text import WORD, same_name, sentences, words
+
+_CAPITALISED = regex.compile(r"\p{Lu}[\p{L}\p{M}'’-]*|\p{Lu}\.")
+_BETWEEN = regex.compile(r"[ \u00a0]+|[ \u00a0]*[-–][ \u00a0]*")
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+# Words with a capital that are translated, not spelt by sound: a sequence that holds one is no name to compare.
+_TRANSLATED = frozenset(
+    _words("""
+    monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
+    september october november december senin selasa rabu kamis jumat sabtu minggu januari februari maret mei juni
+    juli agustus oktober desember india indian indians bharat hindustan indonesia indonesian english hindi bengali
+    tamil telugu marathi gujarati kannada malayalam punjabi odia assamese urdu sanskrit javanese inggris china chinese
+    japan japanese america american britain british germany german france french russia russian europe european asia
+    asian africa african arab arabic greek roman ministry minister government department university institute college
+    school hospital court council committee commission board bank company corporation limited party union state states
+    district republic national international central supreme high prime president chief secretary parliament assembly
+    act constitution article section chapter figure table north south east west northern southern eastern western
+    river ocean sea lake mount mountain island street road city village temple church mosque museum library station
+    airport festival day year century war world earth sun moon god king queen prince princess sir madam mr mrs ms dr
+    prof professor doctor lord lady saint the a an i in of and for to kementerian menteri pemerintah universitas
+    sekolah rumah sakit negara republik presiden jalan kota desa pulau gunung sungai laut bapak ibu tuan nyonya undang
+    pasal bab hindu muslim christian buddhist sikh jain islam hinduism buddhism internet email ok yes no
+    """)
+)
+
+
+class Name(NamedTuple):
+    """A name as written, and the number of the sentence it stands in (from 0)."""
+
+    text: str
+    sentence: int
+
+
+def capitalised(text: str) -> list[Name]:
+    """Sequences of words with a capital in Latin text, in order. The first word of a sentence counts only where another
+    follows it, or where it stands within a sentence elsewhere; capitals alone (NATO) and single letters do not."""
+    found: list[Name] = []
+    firsts: list[Name] = []
+    for number, sentence in enumerate(sentences(text)):
+        for start, run in _runs(sentence.text):
+            if run.isupper() or len(run) < 3 or _translated(run):
+                continue
+            lone_first = not WORD.search(sentence.text, 0, start) and " " not in run
+            (firsts if lone_first else found).append(Name(run, number))
+    inside = {name.text for name in found} | {word for name in found for word in name.text.split()}
+    return sorted([*found, *(name for name in firsts if name.text in inside)], key=lambda name: name.sentence)
+
+
+def _runs(text: str) -> Iterable[tuple[int, str]]:
+    """Capitalised words that follow each other with only a space or hyphen between, each run with its place."""
+    start, end = -1, -1
+    for match in _CAPITALISED.finditer(text):
+        before = text[match.start() - 1 : match.start()]
+        if before and (before.isalnum() or before in "@/_."):
+            continue  # within a word, an address, a path
+        if start >= 0 and _BETWEEN.fullmatch(text, end, match.start()):
+            end = match.end()
+            continue
+        if start >= 0:
+            yield start, text[start:end].rstrip("-'’")
+        start, end = match.span()
+    if start >= 0:
+        yield start, text[start:end].rstrip("-'’")
+
+
+def _translated(run: str) -> bool:
+    return any(word.casefold() in _TRANSLATED for word in words(run))
+
+
+@lru_cache(maxsize=256)
+def _words_of(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words(text)))
+
+
+def holds(text: str, name: str) -> bool:
+    """Whether a text has a name, written the same or spelt in another script, in any case form.
+
+    Of a name of several words half must be there: a title, or the word for a university, is translated.
+    """
+    if not name.strip():
+        return True
+    if name.casefold() in text.casefold():
+        return True
+    parts = [part for part in words(name) if len(part) > 1 and not part.isdigit()]
+    if not parts:
+        return True
+    there = _words_of(text)
+    known = sum(1 for part in parts if any(same_name(part, word, endings=True) for word in there))
+    return known * 2 >= len(parts)
+
+
+def missing(names: Sequence[Name], text: str, parts: Sequence[str] | None = None) -> list[Name]:
+    """Names that a text does not have.
+
+    Args:
+        parts: the text's sentences where they stand one to one with those the names are from: then a name has to be in
+            its own sentence, or in the one before or after.
+    """
+    lost: list[Name] = []
+    for name in names:
+        if parts is None:
+            there = text
+        else:
+            there = " ".join(parts[max(0, name.sentence - 1) : name.sentence + 2])
+        if not holds(there, name.text):
+            lost.append(name)
+    return lost
