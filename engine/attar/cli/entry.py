@@ -25,6 +25,7 @@ VERBS: dict[str, Verb] = {
     "plan": Verb("attar.cli.plan", "Show the graph, the stages, what would be reused and what a run would cost."),
     "run": Verb("attar.cli.run", "Run a recipe, or go on where the last run of it stopped."),
     "status": Verb("attar.cli.status", "Show what became of a run's rows: ledger, reasons, tokens, cost, time."),
+    "review": Verb("attar.cli.review", "List, show and decide the rows that wait for review."),
     "try": Verb("attar.cli.try_", "Show prompts as sent and answers for a few rows."),
     "report": Verb("attar.cli.report", "Compare two evaluations: differences in points and percent, task by task."),
     "new": Verb("attar.cli.new", "Write a recipe of your own, with its prompts."),

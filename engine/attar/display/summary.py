@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def summary(results: Mapping[str, Any], path: Path, *, show: int = 0, brief: boo
         parts.extend(first_rows(results, path, show))
     if go_on:
         parts.append(f"To go on: {go_on}")
+    if review := review_line(results, path):
+        parts.append(review)
     return "\n\n".join(part for part in parts if part)
 
 
@@ -59,7 +62,28 @@ def details(results: Mapping[str, Any], path: Path) -> str:
         parts.append("Missing\n" + "\n".join(f"  {s['step']}: {s['count']:,} of {s['what']}" for s in shorts))
     parts.append(outcome(results))
     parts.append("\n".join(output_lines(results, path)))
+    if review := review_line(results, path):
+        parts.append(review)
     return "\n\n".join(part for part in parts if part)
+
+
+def review_line(results: Mapping[str, Any], path: Path) -> str:
+    """The command that shows the rows that await review; "" where there are none.
+
+    Args:
+        path: the run's folder; the latest run of a recipe goes by the recipe's name.
+    """
+    if not sum(counts.get("review", 0) for counts in results.get("ledger", {}).values()):
+        return ""
+    recipe, runs = path.parent, path.parent.parent
+    try:
+        latest = (recipe / "latest").read_text(encoding="utf-8").strip() == path.name
+    except OSError:
+        latest = False
+    words = ["attar", "review", recipe.name if latest else f"{recipe.name}/{path.name}"]
+    if runs != Path("runs"):
+        words += ["--runs", str(runs)]
+    return f"To review the rows that wait: {shlex.join(words)}"
 
 
 def rehearsed(results: Mapping[str, Any]) -> bool:

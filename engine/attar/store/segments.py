@@ -140,10 +140,11 @@ def segment_paths(folder: Path) -> list[Path]:
     """The segments of a journal, oldest first: by the time in the name, then by name."""
     if not folder.is_dir():
         return []
-    return sorted(folder.glob("*" + SUFFIX), key=lambda path: (_started(path), path.name))
+    return sorted(folder.glob("*" + SUFFIX), key=lambda path: (started(path), path.name))
 
 
-def _started(path: Path) -> int:
+def started(path: Path) -> int:
+    """When a segment was begun, in nanoseconds since 1970; 0 where its name does not tell."""
     digits = path.stem.rpartition("-")[2]
     return int(digits) if digits.isdigit() else 0
 
