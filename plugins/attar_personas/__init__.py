@@ -42,5 +42,9 @@ class Plugin:
             "coverage": "attar_personas.relations.coverage:Coverage",
         }
 
+    @hookimpl
+    def attar_exporters(self) -> Mapping[str, str]:
+        return {"persona_release": "attar_personas.release.export:PersonaRelease"}
+
 
 plugin = Plugin()

@@ -31,3 +31,9 @@ def uuids(words: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]) -> pa.Array:
     text[:, _DIGITS] = _HEX[octets].reshape(n, 32)
     offsets = np.arange(0, 36 * n + 1, 36, dtype=np.int32)
     return pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text))
+
+
+def uuid_keys(words: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    """What the first halves of the UUIDs have of the ids, 60 bits: equal keys, perhaps equal UUIDs."""
+    keys: np.ndarray[tuple[int], np.dtype[np.uint64]] = words[:, 0] & np.uint64(0xFFFFFFFFFFFF0FFF)
+    return keys
