@@ -106,6 +106,11 @@ class Step(Generic[C]):
         """
         return dict(incoming)
 
+    def inputs(self) -> Sequence[str]:
+        """Paths or URLs of files this step reads besides its rows (a source: all it reads). Their bytes decide the
+        output: their digests enter the fingerprint."""
+        return ()
+
     def overwrites(self, incoming: Columns) -> Sequence[str]:
         """Columns that arrive and leave under the same name and type, but with new values."""
         return ()
@@ -119,14 +124,10 @@ class Source(Step[C]):
     """Makes rows. Addressable: any slice can be made without the rest.
 
     `fills` is True where each row is a promise that a finished row will come of it (slots): what is missing at the end
-    is reported and exits 1. `inputs()` lists files whose bytes decide the output; their digests enter the fingerprint.
+    is reported and exits 1.
     """
 
     fills: ClassVar[bool] = False
-
-    def inputs(self) -> Sequence[str]:
-        """Paths or URLs this source reads; empty for a source that reads nothing."""
-        return ()
 
     def count(self, ctx: Context) -> int | None:
         """How many records there are (bad ones too), or None if only reading tells (then one shard reads all)."""

@@ -72,7 +72,8 @@ def _config(
         else:
             data[ref] = value
     try:
-        _absolute(data, model, step, faults, registry)
+        for full, written in absolute_paths(data, model, step.file.parent, registry).items():
+            faults.wrote(step, full, written)
     except AttarError as error:  # a plugin whose files are named cannot be used
         faults.error(error, faults.span(step, ("with",)), (*step.path, "with"))
         return None
@@ -156,10 +157,10 @@ def _use_span(step: LoadedStep, faults: Faults) -> Any:
     return faults.span(step, ("use",))
 
 
-def _absolute(
-    data: dict[str, Any], model: type[BaseModel], step: LoadedStep, faults: Faults, registry: Registry
-) -> None:
-    """Makes paths in fields marked RecipePath absolute: a path is relative to the file that names it."""
+def absolute_paths(data: dict[str, Any], model: type[BaseModel], folder: Path, registry: Registry) -> dict[str, str]:
+    """Makes paths in fields marked RecipePath absolute, in place: a path is relative to the file (in `folder`) that
+    names it, `<plugin>:…` to the plugin's. Returns how each changed path was written."""
+    changed: dict[str, str] = {}
 
     def one(value: Any) -> Any:
         if not isinstance(value, str):
@@ -168,9 +169,9 @@ def _absolute(
         if colon and not rest.startswith("//") and prefix in registry.names():
             full = str(registry.plugin_root(prefix) / rest)
         else:
-            full = absolute(value, step.file.parent)
+            full = absolute(value, folder)
         if full != value:
-            faults.wrote(step, full, value)
+            changed[full] = value
         return full
 
     for name in marked(model, RecipePath):
@@ -178,6 +179,7 @@ def _absolute(
         if alias in data:
             value = data[alias]
             data[alias] = [one(item) for item in value] if isinstance(value, list) else one(value)
+    return changed
 
 
 def absolute(path: str, folder: Path) -> str:

@@ -57,8 +57,11 @@ def own_part(planned: PlannedStep, plan: Plan, folder: Path) -> str:
         planned.on_fail.model_dump() if planned.on_fail is not None else None,
         planned.name,
     ]
+    files = planned.step.inputs()
     if isinstance(planned.step, Source):
-        parts += [input_digests(planned.step.inputs()), plan.limit]
+        parts += [input_digests(files), plan.limit]
+    elif files:
+        parts.append(input_digests(files))
     return H("fingerprint", LANGUAGE, *parts)
 
 
@@ -129,7 +132,9 @@ def _of_plan(plan: Plan) -> str:
         step = plan.steps[output.step]
         config = identity_of(output.sink.config, folder)
         loops = [s.fingerprint for s in plan.steps.values() if output.step in s.retry_region]
-        outputs.append([name, output.format, config, step.fingerprint, loops])
+        files = output.sink.inputs()
+        read = [input_digests(files)] if files else []
+        outputs.append([name, output.format, config, step.fingerprint, loops, *read])
     sinks = sorted([s.name, s.fingerprint] for s in plan.steps.values() if s.kind == "sink")
     return H("plan", LANGUAGE, plan.recipe, outputs, sinks)
 

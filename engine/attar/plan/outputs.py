@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from attar.api import ConfigProblem
 from attar.errors import AttarError, Diagnostic, Severity
+from attar.plan.configs import absolute_paths
 from attar.plan.draft import Draft
 from attar.plan.faults import Faults
 from attar.plan.types import PlannedOutput
@@ -79,6 +80,11 @@ class Outputs:
         data = dict(spec.with_)
         file, path = self._loaded.output_paths[name]
         places = self._loaded.places
+        try:
+            absolute_paths(data, cls.Config, file.parent, self._registry)
+        except AttarError as error:  # a plugin whose files are named cannot be used
+            self._faults.error(error, places.value(file, (*path, "with")), (*path, "with"))
+            return None
         try:
             config = cls.Config.model_validate(data)
             sink = cls(config)
