@@ -59,7 +59,7 @@ for batch in dataset.to_batches(columns=["id", "persona", "domain"], batch_size=
 
 {config.made or "The maker of this release has not said how the personas were made; see `synth_method`."}
 
-`synth_method` tells for each persona how it came to be, `confidence_score` how sure its maker was, where either is known.
+`synth_method` tells for each persona how it came to be, `confidence_score` how sure its maker was, where it is known.
 
 ## Distribution
 

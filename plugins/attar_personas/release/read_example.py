@@ -5,16 +5,20 @@
 FOLDER holds this file, parquet/ and jsonl/; by default the one this file lies in. Needs pyarrow.
 """
 
+from __future__ import annotations
+
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 
 BATCH = 10_000
 
 
-def batches(folder: Path):
+def batches(folder: Path) -> Iterator[pa.RecordBatch]:
     """Record batches with the columns id, persona and domain."""
     dataset = ds.dataset(folder / "parquet", format="parquet")
     scanner = dataset.scanner(columns=["id", "persona", "domain"], batch_size=BATCH, batch_readahead=2)
