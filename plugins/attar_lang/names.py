@@ -47,15 +47,17 @@ class Name(NamedTuple):
 
 
 def capitalised(text: str) -> list[Name]:
-    """Sequences of words with a capital in Latin text, in order. The first word of a sentence counts only where another
-    follows it, or where it stands within a sentence elsewhere; capitals alone (NATO) and single letters do not."""
+    """Sequences of words with a capital in Latin text, in order. The first word of a sentence, or after a colon (which
+    labels a speaker or a step), counts only where another follows it, or where it stands within a sentence elsewhere;
+    capitals alone (NATO) and single letters do not."""
     found: list[Name] = []
     firsts: list[Name] = []
     for number, sentence in enumerate(sentences(text)):
         for start, run in _runs(sentence.text):
             if run.isupper() or len(run) < 3 or _translated(run):
                 continue
-            lone_first = not WORD.search(sentence.text, 0, start) and " " not in run
+            opening = sentence.text.rfind(":", 0, start) + 1
+            lone_first = not WORD.search(sentence.text, opening, start) and " " not in run
             (firsts if lone_first else found).append(Name(run, number))
     inside = {name.text for name in found} | {word for name in found for word in name.text.split()}
     return sorted([*found, *(name for name in firsts if name.text in inside)], key=lambda name: name.sentence)
