@@ -13,6 +13,7 @@ class Plugin:
     @hookimpl
     def attar_steps(self) -> Mapping[str, str]:
         return {
+            "identify": "attar_lang.identify:Identify",
             "protect": "attar_lang.protect:Protect",
             "restore": "attar_lang.restore:Restore",
             "check_translation": "attar_lang.check:CheckTranslation",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from attar.api import Columns, Config, ConfigProblem, Context, Judge, Row, SchemaRef, Verdict
+from attar_lang.identify import EXTRA, HELP, has_model
 from attar_lang.protect import names_of
 
 
@@ -29,7 +30,10 @@ class CheckTranslationConfig(Config):
         "auto", description="names to compare: those found by their capitals too, the given ones alone, none"
     )
     refine: bool = Field(False, description="the text was to be improved in its language: it may stay as it is")
-    identify: bool = Field(False, description="also identify the language; tells languages of one script apart")
+    identify: bool = Field(
+        False,
+        description="also identify the language by py3langid (extra `lang`)",
+    )
     min_script: float = Field(0.9, ge=0, le=1, description="lowest share of letters in the language's script")
     min_ratio: float = Field(0.5, ge=0, description="lowest length of the translation, as a share of the source's")
     max_ratio: float = Field(2.5, gt=0, description="greatest length of the translation, as a share of the source's")
@@ -86,6 +90,8 @@ class CheckTranslation(Judge[CheckTranslationConfig]):
                 except UnknownLanguage as error:
                     message, _, help = str(error).partition("; ")
                     yield ConfigProblem((name,), message, help)
+        if config.identify and not has_model():
+            yield ConfigProblem(("identify",), EXTRA, HELP)
         if config.min_ratio >= config.max_ratio:
             yield ConfigProblem(("min_ratio",), "min_ratio is not below max_ratio: nothing can pass", "swap them")
 
@@ -116,6 +122,7 @@ class CheckTranslation(Judge[CheckTranslationConfig]):
                 names=tuple(names),
                 find_names=config.names == "auto",
                 refine=config.refine,
+                identify=config.identify,
                 finish=row[config.finish] if config.finish is not None else None,
                 limits=Limits(config.min_script, config.min_ratio, config.max_ratio),
             )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import regex
 
 from attar.api.text import (
+    LANGUAGES,
     Language,
     Number,
     characters,
@@ -21,6 +22,7 @@ from attar.api.text import (
     sentences,
     words,
 )
+from attar_lang.identify import identify, mates
 from attar_lang.marks import CLOSE, OPEN, Kept, spans
 from attar_lang.names import Name, capitalised, holds, missing
 
@@ -29,6 +31,7 @@ _CLOSERS = " \t\n\"'”’»)]}›*_`"
 _PARAGRAPHS = regex.compile(r"\n[^\S\n]*\n\s*")
 _MARK = regex.compile(rf"{OPEN}\s*\p{{Nd}}*\s*{CLOSE}?|{CLOSE}")
 _LATIN_WORD = regex.compile(r"\p{Script=Latin}[\p{Script=Latin}\p{M}\p{N}'’_.-]*")
+_SURE, _SURE_LETTERS = 0.9, 40  # a language other than the one wanted is believed from here on
 _SHORT = 20  # characters; below it a ratio of lengths says little
 _PLACES = {"url": "address", "email": "e-mail address", "placeholder": "placeholder", "code": "piece of code"}
 
@@ -57,6 +60,7 @@ class Pair:
         kept: what lang.protect masked.
         names: names that must be there, as the source writes them.
         find_names: also look for names by their capitals.
+        identify: ask the model for the language as well.
         refine: both texts are in one language, and may be equal.
     """
 
@@ -69,6 +73,7 @@ class Pair:
     find_names: bool = True
     refine: bool = False
     finish: str | None = None
+    identify: bool = False
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -107,6 +112,7 @@ def examine(pair: Pair) -> Found:
     faults = [
         *_untranslated(pair),
         *_script_faults(pair, share),
+        *_language_faults(pair),
         *_truncation(pair),
         *_number_faults(pair, gone, new),
         *_mark_faults(pair),
@@ -142,21 +148,27 @@ def _script_share(pair: Pair) -> float:
 
 
 def _bare(text: str, pair: Pair) -> str:
-    """The text without what may be in any script: addresses, placeholders, code, kept pieces, given names, and Latin
-    words that the source has although it is not written in Latin itself."""
-    for kept in sorted({one.text for one in pair.kept} | set(pair.names), key=len, reverse=True):
+    """The text without what may be in any script: addresses, placeholders, code, kept pieces, names of the source as it
+    writes them, and Latin words that the source has although it is not written in Latin itself."""
+    names = {*pair.names, *(name.text for name in _own_names(pair))}
+    for kept in sorted({one.text for one in pair.kept} | names, key=len, reverse=True):
         if kept.strip() and letters(kept):
             text = text.replace(kept, " ")
-    pieces, position = [], 0
-    for start, end, _ in spans(text, ("url", "email", "placeholder", "code")):
-        pieces.append(text[position:start])
-        position = end
-    text = " ".join([*pieces, text[position:]])
+    text = _outside_places(text)
     main = next(iter(scripts(pair.source)), "")
     if main not in ("Latin", ""):
         known = set(_LATIN_WORD.findall(pair.source))
         text = _LATIN_WORD.sub(lambda found: " " if found[0] in known else found[0], text)
     return text
+
+
+def _outside_places(text: str) -> str:
+    """The text without addresses, placeholders and code."""
+    pieces, position = [], 0
+    for start, end, _ in spans(text, tuple(_PLACES)):
+        pieces.append(text[position:start])
+        position = end
+    return " ".join([*pieces, text[position:]])
 
 
 def _script_faults(pair: Pair, share: float) -> Iterator[Fault]:
@@ -166,6 +178,19 @@ def _script_faults(pair: Pair, share: float) -> Iterator[Fault]:
             "wrong_script",
             f"Only {share:.0%} of the letters are {names}. Write {pair.language.name} in its own script throughout.",
         )
+
+
+def _language_faults(pair: Pair) -> Iterator[Fault]:
+    """Another language of the same script, where that is sure."""
+    if pair.language is None:
+        return
+    text = _bare(pair.target, pair)
+    if letters(text) < _SURE_LETTERS:
+        return
+    found = identify(text, mates(pair.language.code), model=pair.identify)
+    if found.language not in (None, pair.language.code) and found.score >= _SURE:
+        other = LANGUAGES[str(found.language)].name
+        yield Fault("wrong_language", f"This reads as {other}. Write {pair.language.name}.")
 
 
 def _truncation(pair: Pair) -> Iterator[Fault]:
@@ -237,6 +262,13 @@ def _place_faults(pair: Pair) -> Iterator[Fault]:
         yield Fault(f"{kind}_changed", f"Copy every {called} unchanged: {'; '.join(said[:5])}.")
 
 
+def _own_names(pair: Pair) -> list[Name]:
+    """Names that the source shows by their capitals."""
+    if not pair.find_names or next(iter(scripts(pair.source)), "") != "Latin":
+        return []
+    return capitalised(_outside_places(pair.source))
+
+
 def _names(pair: Pair) -> tuple[list[Fault], int]:
     """Faults of names, and how many names were looked for."""
     masked = {one.text for one in pair.kept if one.kind == "name"}
@@ -246,8 +278,8 @@ def _names(pair: Pair) -> tuple[list[Fault], int]:
     invented: list[Name] = []
     if pair.find_names:
         latin = next(iter(scripts(pair.source)), "") == "Latin"
-        bare = _bare(pair.source if latin else pair.target, pair)
-        found = [name for name in capitalised(bare) if name.text not in given]
+        found = _own_names(pair) if latin else capitalised(_outside_places(_without_kept(pair)))
+        found = [name for name in found if name.text not in given and name.text not in masked]
         if latin:
             lost += [name.text for name in missing(found, pair.target)]
         else:
@@ -265,6 +297,14 @@ def _names(pair: Pair) -> tuple[list[Fault], int]:
             Fault("name_changed", f"{swapped[0]} and {swapped[1]} have changed places. Keep each name in its sentence.")
         )
     return faults, len(given) + len(found)
+
+
+def _without_kept(pair: Pair) -> str:
+    text = pair.target
+    for one in pair.kept:
+        if letters(one.text):
+            text = text.replace(one.text, " ")
+    return text
 
 
 def _swapped(pair: Pair, given: Sequence[str]) -> tuple[str, str] | None:
