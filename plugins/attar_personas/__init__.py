@@ -21,6 +21,7 @@ class Plugin:
             "check_question": "attar_personas.question:CheckQuestion",
             "check_text": "attar_personas.text:CheckText",
             "population": "attar_personas.population.source:Population",
+            "skew": "attar_personas.population.skew:Skew",
             "screen": "attar_personas.screen.step:Screen",
             "deal": "attar_personas.distillation.deal:Deal",
             "near_tasks": "attar_personas.distillation.near:NearTasks",
@@ -44,7 +45,10 @@ class Plugin:
 
     @hookimpl
     def attar_exporters(self) -> Mapping[str, str]:
-        return {"persona_release": "attar_personas.release.export:PersonaRelease"}
+        return {
+            "persona_release": "attar_personas.release.export:PersonaRelease",
+            "skew": "attar_personas.population.skew:Skew",
+        }
 
 
 plugin = Plugin()

@@ -114,7 +114,7 @@ def _bounds(variable: Variable) -> Numbers:
     rising = np.divide(rising, total, out=np.ones_like(rising), where=total > 0)  # exactly 1 from the last value on
     bounds = np.rint(rising * float(1 << BITS)).astype(np.int64)
     bounds += (np.arange(len(shares), dtype=np.int64) << BITS)[:, None]
-    return bounds.ravel()
+    return np.asarray(bounds.ravel())
 
 
 class Shuffled:

@@ -6,8 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 
 _NUMBERS = tuple(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty".split()  # noqa: SIM905
+    word
+    for line in (
+        "zero one two three four five six seven eight nine ten",
+        "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty",
+    )
+    for word in line.split()
 )
 # Words whose first sound is not what their first letter says: "a university", "an hour", "an X-ray".
 _LIKE_CONSONANT = re.compile(r"(?:uni(?!n|m)|use|usu|uti|eu|ewe|one\b|once\b|ubiq|uran|ukulele|u-)", re.IGNORECASE)

@@ -11,7 +11,7 @@ from attar_personas.population.types import Variable
 if TYPE_CHECKING:
     import numpy as np
 
-MOST_JOINT = 20_000_000  # cells of 8 bytes held at once
+MOST_JOINT = 40_000_000  # cells gone through in one step
 SAMPLED = 4_000_000
 
 
@@ -20,7 +20,7 @@ class Joint(NamedTuple):
 
     Attributes:
         shares: probabilities, one axis per variable asked for, in that order.
-        exact: False where it was estimated from SAMPLED drawn persons, because the exact sum needs too much memory.
+        exact: False where it was estimated from SAMPLED drawn persons, because the exact sum is too large.
     """
 
     shares: np.ndarray[Any, Any]
@@ -28,7 +28,7 @@ class Joint(NamedTuple):
 
 
 class TooLarge(Exception):
-    """The exact sum needs more than MOST_JOINT cells at once."""
+    """The exact sum goes through more than MOST_JOINT cells in one step."""
 
 
 def closure(variables: Mapping[str, Variable], names: Iterable[str]) -> list[str]:
@@ -42,37 +42,49 @@ def closure(variables: Mapping[str, Variable], names: Iterable[str]) -> list[str
     return [name for name in variables if name in wanted]
 
 
+Factor = tuple[tuple[str, ...], "np.ndarray[Any, Any]"]
+
+
 def exact_joint(variables: Mapping[str, Variable], names: Sequence[str]) -> np.ndarray[Any, Any]:
     """The joint distribution of some variables, one axis each in the order of `names`.
 
-    Goes through the variables in drawing order and sums each out as soon as nothing later depends on it.
+    By variable elimination: the conditional tables are factors; of the variables not asked for, the one whose factors
+    together span the fewest cells is summed out next.
 
     Raises:
-        TooLarge: an intermediate table would exceed MOST_JOINT cells.
+        TooLarge: a step would go through more than MOST_JOINT cells.
     """
+    needed = closure(variables, names)
+    sizes = {name: len(variables[name].values) for name in needed}
+    factors: list[Factor] = [((*variables[name].conditions, name), variables[name].shares) for name in needed]
+    left = [name for name in needed if name not in names]
+
+    def span(name: str) -> set[str]:
+        return {other for scope, _ in factors if name in scope for other in scope}
+
+    while left:
+        name = min(left, key=lambda one: math.prod(sizes[other] for other in span(one)))
+        left.remove(name)
+        scope = span(name)
+        joined = [factor for factor in factors if name in factor[0]]
+        factors = [factor for factor in factors if name not in factor[0]]
+        kept = tuple(other for other in needed if other in scope and other != name)
+        factors.append((kept, _summed(joined, kept, sizes)))
+    return _summed(factors, tuple(names), sizes)
+
+
+def _summed(factors: Sequence[Factor], kept: Sequence[str], sizes: Mapping[str, int]) -> np.ndarray[Any, Any]:
+    """The product of factors, summed over all variables but those kept."""
     import numpy as np
 
-    needed = closure(variables, names)
-    held: list[str] = []
-    joint = np.ones(())
-    for at, name in enumerate(needed):
-        variable = variables[name]
-        later = needed[at + 1 :]
-        if math.prod(joint.shape) * len(variable.values) > MOST_JOINT:
-            raise TooLarge
-        letters = {other: i for i, other in enumerate([*held, name])}
-        keep = [
-            other for other in letters if other in names or any(other in variables[one].conditions for one in later)
-        ]
-        joint = np.einsum(
-            joint,
-            [letters[other] for other in held],
-            variable.shares,
-            [letters[other] for other in (*variable.conditions, name)],
-            [letters[other] for other in keep],
-        )
-        held = keep
-    return np.asarray(joint.transpose([held.index(name) for name in names]))
+    scope = list(dict.fromkeys(name for names, _ in factors for name in names))
+    if math.prod(sizes[name] for name in scope) > MOST_JOINT:
+        raise TooLarge
+    letters = {name: i for i, name in enumerate(scope)}
+    operands: list[Any] = []
+    for names, array in factors:
+        operands += [array, [letters[name] for name in names]]
+    return np.asarray(np.einsum(*operands, [letters[name] for name in kept], optimize="greedy"))
 
 
 def joint_of(variables: Mapping[str, Variable], names: Sequence[str]) -> Joint:
@@ -96,4 +108,4 @@ def _sampled(variables: Mapping[str, Variable], names: Sequence[str]) -> np.ndar
         codes = drawing.codes(np.arange(start, start + step, dtype=np.int64), names)
         flat = np.ravel_multi_index([codes[name] for name in names], shape)
         total += np.bincount(flat, minlength=len(total))
-    return (total / total.sum()).reshape(shape)
+    return np.asarray(total / total.sum()).reshape(shape)

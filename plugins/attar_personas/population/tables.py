@@ -12,7 +12,7 @@ from attar_personas.catalogues import DOMAINS, Domain, domains
 from attar_personas.population.marginals import TooLarge, exact_joint
 from attar_personas.population.nodes import Document, KeyPath, TableError, raise_faults, read_document
 from attar_personas.population.phrases import compile_phrases
-from attar_personas.population.schema import RenderEntry, TableEntry, UniformEntry, VariableEntry, parsed
+from attar_personas.population.schema import AdjustEntry, RenderEntry, TableEntry, UniformEntry, VariableEntry, parsed
 from attar_personas.population.types import MOST_CELLS, Kind, Origin, Table, Variable
 from attar_personas.population.weights import Filler, leaf_values, near, spread, too_large
 
@@ -161,8 +161,9 @@ class TableBuilder:
             self._document.fault(at, f"{name!r} is a column the source makes itself", "rename it")
         if entry.kind is None and entry.shares is not None:
             self._document.fault(at, "kind is missing", "say `kind: measured` or `kind: modelled`")
-        for part, one in (("", entry), *((f"adjust.{i}", adjust) for i, adjust in enumerate(entry.adjust))):
-            place = (*at, *(("adjust", int(part.rpartition(".")[2])) if part else ()))
+        claims: list[tuple[KeyPath, VariableEntry | AdjustEntry]] = [(at, entry)]
+        claims += [((*at, "adjust", i), adjust) for i, adjust in enumerate(entry.adjust)]
+        for place, one in claims:
             if one.kind == "measured" and not one.source:
                 self._document.fault(place, "what is measured needs a source", "add `source: <id of sources>`")
             for source in one.source:
