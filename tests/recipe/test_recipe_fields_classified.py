@@ -24,7 +24,7 @@ IDENTITY = {
 }  # fmt: skip
 """Fields that decide what the data is, or name what does. `Recipe.name` names the folder that holds the journal."""
 
-OPERATIONAL_WHOLE = {"Prices", "Throughput", "Endpoint"}
+OPERATIONAL_WHOLE = {"Prices", "Throughput", "Endpoint", "Card"}
 """Models that stand only in fields that are Operational themselves."""
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from attar import __version__
+from attar.artifact.answers import Answers
+from attar.artifact.checksums import Checksums
 from attar.errors import AttarError
 from attar.execute.options import EXIT_CODES, Interrupted, OnEvent, Outcome, RunOptions, RunResult
 from attar.execute.prepared import Prepared, prepare, take_up_decisions
@@ -69,6 +71,11 @@ class _Run:
     stages: list[dict[str, Any]] = field(default_factory=list)
     records: list[Mapping[str, Any]] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
+    sums: Checksums = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sums = Checksums(self.path)
 
     @property
     def plan(self) -> Plan:
@@ -165,7 +172,7 @@ class _Run:
     def _publish(self) -> None:
         from attar.execute.outputs import publish
 
-        self.outputs = publish(self.prepared, self.on_event)
+        self.outputs = publish(self.prepared, self.on_event, self.sums, self.answers)
 
     # -- the end -----------------------------------------------------------------------------------------------
 
@@ -176,13 +183,27 @@ class _Run:
         write_json_atomic(self.path / "manifest.json", manifest(self.prepared))
         self.prepared.workspace.set_latest(self.prepared.run_name)
 
+    def _card(self, results: Mapping[str, Any]) -> None:
+        """Leaves the card and the checksums; neither is touched where it says so already."""
+        from attar.artifact.card import NAME, card_text
+        from attar.execute.outputs import manifest
+        from attar.store.files import write_bytes_atomic
+
+        text = card_text(self.plan, manifest(self.prepared), results).encode()
+        path = self.path / NAME
+        self.sums.cover_bytes(NAME, text)
+        if not path.is_file() or path.read_bytes() != text:
+            write_bytes_atomic(path, text)
+        self.sums.write()
+
     def _finish(self, outcome: Outcome, why: list[str]) -> RunResult:
         from attar.execute.outputs import summarise
         from attar.store.workspace import write_json_atomic
 
         results = summarise(self.prepared, self.records, self.outputs)
         unbalanced = results.pop("unbalanced")
-        if outcome == "done":
+        published = outcome == "done"
+        if published:
             short = results.pop("short")
             if unbalanced:
                 outcome, why = "failed", [*why, *unbalanced]
@@ -199,8 +220,11 @@ class _Run:
             "why": why,
             "seconds": round(time.monotonic() - self.started, 3),
             **results,
+            "answers": self.answers.summed({name: m.spec.prices for name, m in self.prepared.served.items()}),
             "stages": self.stages,
         }
+        if published:
+            self._card(results)
         write_json_atomic(self.path / "results.json", results)
         self.on_event(
             {

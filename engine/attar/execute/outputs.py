@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from attar import __version__
 from attar.api import Sink, Source, id_words
+from attar.artifact.answers import Answers
+from attar.artifact.checksums import Checksums
 from attar.errors import fail
 from attar.execute.context import Facts, StepContext
 from attar.execute.faults import blamed_on
@@ -87,8 +91,15 @@ def _shown(value: Any) -> Any:
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
-def publish(prepared: Prepared, on_event: OnEvent) -> dict[str, Any]:
-    """Writes datasets, provenance and outcomes into the run's folder, each as a whole or not at all."""
+def publish(prepared: Prepared, on_event: OnEvent, sums: Checksums, answers: Answers) -> dict[str, Any]:
+    """Writes datasets, provenance and outcomes into the run's folder, each as a whole or not at all.
+
+    Args:
+        prepared: the run, all its stages finished.
+        on_event: told what happens.
+        sums: takes the checksums of datasets and provenance.
+        answers: takes the answers behind the rows, and behind those that did not go on.
+    """
     plan = prepared.plan
     published: dict[str, Any] = {}
     for output in plan.outputs.values():
@@ -102,20 +113,27 @@ def publish(prepared: Prepared, on_event: OnEvent) -> dict[str, Any]:
         assert isinstance(output.sink, Sink)
         with blamed_on(f"outputs.{output.name}", output.format):
             output.sink.write(rows, context)
+        with ThreadPoolExecutor(1) as beside:  # hashing lets go of the interpreter's lock, the digest needs it
+            summed = beside.submit(sums.cover, output.name, draft)
+            digest = dataset_digest(rows)
+            summed.result()
         publish_folder(draft, final)
         published[output.name] = {
             "path": output.name,
             "rows": len(rows),
-            "digest": dataset_digest(rows),
+            "digest": digest,
             "min_rows": output.min_rows,
             "format": output.format,
         }
     draft = _draft(prepared, "provenance")
-    write_parts(draft, PROVENANCE, _provenance(prepared))
+    write_parts(draft, PROVENANCE, _provenance(prepared, answers))
+    sums.cover("provenance", draft)
     publish_folder(draft, prepared.run_folder / "provenance")
     for kind in OUTCOMES:
         folders = [prepared.stage_folder(stage) / "out" / kind for stage in plan.stages]
         parts = [part for folder in folders for part in sorted(folder.glob("part-*"))]
+        for part in parts if prepared.served else ():
+            count_answers(part, answers)
         join_outcomes(parts, prepared.run_folder / FOLDER_OF[kind], keyed=kind == "review")
     return published
 
@@ -151,7 +169,16 @@ def _draft(prepared: Prepared, name: str) -> Path:
     return folder
 
 
-def _provenance(prepared: Prepared) -> Iterator[pa.RecordBatch]:
+def count_answers(part: Path, answers: Answers) -> None:
+    """Counts the answers behind the rows of an outcome file; a row that was turned away was paid for, too."""
+    with pq.ParquetFile(part) as file:
+        for batch in file.iter_batches(1024, columns=["trail"]):
+            for trail in batch.column(0).to_pylist():
+                if trail:
+                    answers.count(orjson.loads(trail))
+
+
+def _provenance(prepared: Prepared, answers: Answers) -> Iterator[pa.RecordBatch]:
     rehearsed = {name for name, model in prepared.served.items() if model.kind == "rehearsal"}
     for step in dict.fromkeys(output.step for output in prepared.plan.outputs.values()):
         for stored in StoredTable(prepared.table(step)).batch_slice(0, None):
@@ -160,6 +187,8 @@ def _provenance(prepared: Prepared) -> Iterator[pa.RecordBatch]:
                 continue
             ids = stored.column("__id").to_pylist()
             trails = [orjson.loads(trail) if trail else [] for trail in stored.column("__trail").to_pylist()]
+            for trail in trails:
+                answers.count(trail)
             asked = [[entry for entry in trail if "key" in entry] for trail in trails]
             models = [sorted({entry["model"] for entry in entries}) for entries in asked]
             columns = [

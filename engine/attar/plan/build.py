@@ -154,6 +154,7 @@ def _plan(
         limit=limit,
         plugins=plugins,
         order=tuple(order),
+        card=loaded.card,
     )
 
 

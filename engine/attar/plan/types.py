@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from attar.api import Columns, Step
 from attar.errors import Diagnostic
-from attar.recipe.language import ModelSpec, OnFail
+from attar.recipe.language import Card, ModelSpec, OnFail
 
 GateRule = Literal["stop", "note", "later"]
 Kind = Literal["source", "row", "judge", "dataset", "merge", "sink"]
@@ -149,3 +149,5 @@ class Plan:
     """step → the part of its fingerprint that does not depend on other steps; empty where none were asked for."""
     gates: tuple[Gate, ...] = ()
     """What the recipe requires of its models, judged. An unmet one stops a run on a real backend."""
+    card: Card | None = None
+    """What the recipe says for the dataset's card."""

@@ -175,6 +175,26 @@ class OutputSpec(Model):
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
 
 
+_LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
+
+
+class Card(Model):
+    """What the dataset's card says of itself; everything else in the card is counted by the run."""
+
+    license: str | None = Field(
+        None, pattern=r"^[a-z0-9][a-z0-9.-]*$", description="as the hub writes licences: apache-2.0, cc-by-4.0, other"
+    )
+    language: list[Annotated[str, Field(pattern=_LANGUAGE)]] | Annotated[str, Field(pattern=_LANGUAGE)] = Field(
+        default_factory=list, description="codes of the data's languages: hi, ta, id"
+    )
+    pretty_name: str | None = Field(None, min_length=1, description="title; the recipe's name by default")
+    tags: list[str] = Field(default_factory=list, description="besides synthetic and attar")
+    task_categories: list[str] = Field(default_factory=list, description="the hub's task categories")
+    intended_use: str = ""
+    out_of_scope: str = Field("", description="what the data must not be used for")
+    limitations: str = Field("", description="known limits, besides those the run finds itself")
+
+
 class Recipe(Model):
     """A recipe file."""
 
@@ -187,3 +207,4 @@ class Recipe(Model):
     include: list[Include] | Include = Field(default_factory=list)
     steps: dict[str, StepEntry]
     outputs: dict[str, OutputSpec]
+    card: Annotated[Card | None, Operational()] = None

@@ -202,6 +202,7 @@ class Loader:
             places=self.places,
             param_paths=part.param_paths,
             secrets=secrets,
+            card=recipe.card,
         )
 
 

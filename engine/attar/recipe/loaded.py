@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from attar.errors import Span
-from attar.recipe.language import ModelSpec, OnFail, OutputSpec
+from attar.recipe.language import Card, ModelSpec, OnFail, OutputSpec
 
 YamlPath = tuple[str | int, ...]
 
@@ -71,3 +71,4 @@ class LoadedRecipe:
     param_paths: frozenset[str] = field(default_factory=frozenset)
     secrets: Mapping[str, str] = field(default_factory=dict)
     """YAML path (dotted) → name of the environment variable that holds the value. Values are never stored."""
+    card: Card | None = None
