@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,12 +81,21 @@ def _compared(seen: Sequence[int], shares: Sequence[float]) -> dict[str, Any]:
     distance = sum(abs(count / total - share) for count, share in zip(seen, shares, strict=True)) / 2 if total else None
     return {
         "total_variation": distance,
+        "total_variation_by_chance": _by_chance(shares, total),
         "chi_square": test.statistic,
         "degrees_of_freedom": test.degrees,
         "p": test.p,
         "pooled_cells": test.pooled,
         "impossible": test.impossible,
     }
+
+
+def _by_chance(shares: Sequence[float], rows: int) -> float | None:
+    """About the total variation distance of so many rows drawn from the table itself: half the sum of the cells' mean
+    absolute deviations, each nearly that of a normal distribution."""
+    if not rows:
+        return None
+    return sum(math.sqrt(2 * share * (1 - share) / (math.pi * rows)) for share in shares if share > 0) / 2
 
 
 def _cells(values: Sequence[Any], seen: Sequence[int], shares: Sequence[float]) -> list[dict[str, Any]]:
@@ -126,12 +136,13 @@ def _page(found: dict[str, Any]) -> Iterable[str]:
     table = found["table"]
     yield f"# {found['rows']:,} personas against the table {table['name']} {table['version']}"
     yield ""
-    yield "Distance is the total variation distance: the share of rows that would have to change for the shares to be"
-    yield "as expected. p is the probability of a difference this large, or larger, by chance alone; with many rows even"
-    yield "a difference of no importance has a small p. Shares are of rows whose value is known to the table."
+    yield "Distance is the total variation distance: the share of rows that would have to change for the shares to be as"
+    yield "expected. By chance: about the distance of as many persons drawn from the table itself. p: how probable a"
+    yield "chi-square as large is by chance; with many rows even a difference of no importance has a small p. Shares are"
+    yield "of rows whose value is known to the table."
     yield ""
-    yield "| variable | kind | known | unknown | several | empty | distance | chi-square | degrees | p |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    yield "| variable | kind | known | unknown | several | empty | distance | by chance | chi-square | degrees | p |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     for one in found["variables"]:
         note = " (from text)" if one["detected_in_text"] else ""
         cells = [
@@ -142,8 +153,8 @@ def _page(found: dict[str, Any]) -> Iterable[str]:
         yield "| " + " | ".join([*cells, *_test(one)]) + " |"
     if found["pairs"]:
         yield ""
-        yield "| variable | given | known | distance | chi-square | degrees | p |"
-        yield "| --- | --- | --- | --- | --- | --- | --- |"
+        yield "| variable | given | known | distance | by chance | chi-square | degrees | p |"
+        yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
         for one in found["pairs"]:
             yield "| " + " | ".join([one["variable"], one["given"], f"{one['known']:,}", *_test(one)]) + " |"
     if any(one["detected_in_text"] for one in found["variables"]):
@@ -155,9 +166,10 @@ def _page(found: dict[str, Any]) -> Iterable[str]:
 
 
 def _test(one: dict[str, Any]) -> list[str]:
-    distance = "" if one["total_variation"] is None else f"{one['total_variation']:.4f}"
+    distances = [one["total_variation"], one["total_variation_by_chance"]]
+    shown = ["" if distance is None else f"{distance:.4f}" for distance in distances]
     p = "< 1e-12" if one["p"] < 1e-12 else f"{one['p']:.3g}"
-    return [distance, f"{one['chi_square']:.1f}", f"{one['degrees_of_freedom']:,}", p]
+    return [*shown, f"{one['chi_square']:.1f}", f"{one['degrees_of_freedom']:,}", p]
 
 
 def _section(one: dict[str, Any]) -> Iterable[str]:

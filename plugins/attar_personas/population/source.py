@@ -29,12 +29,13 @@ class PopulationConfig(Config):
     )
     people: int | None = Field(None, ge=1, lt=2**53, description="size of the population; default: the table's")
     first: int = Field(
-        0, ge=0, description="number of the first person (with sample: how many of the sample's order to skip)"
+        0, ge=0, description="number of the first person; with spread or sample, how many of that order to skip"
     )
-    count: int | None = Field(None, ge=0, description="how many persons in a row; default: all from `first` on")
-    sample: int | None = Field(
-        None, ge=0, description="instead of count: so many distinct persons spread over the whole population"
+    count: int | None = Field(None, ge=0, description="how many persons; default: all from `first` on")
+    spread: bool = Field(
+        False, description="take persons in a seeded order that spreads over the whole population, not in a row"
     )
+    sample: int | None = Field(None, ge=0, description="the same as `count` with `spread: true`")
     columns: list[str] | None = Field(
         None, min_length=1, description="columns to make; default: all, persona among them where the table has texts"
     )
@@ -93,8 +94,9 @@ class Population(BatchSource[PopulationConfig]):
                 yield ConfigProblem(("table",), message, help)
             return
         people = config.people or table.people
-        if config.sample is not None and config.count is not None:
-            yield ConfigProblem(("sample",), "sample and count do not go together", "keep one of them")
+        if config.sample is not None and (config.count is not None or config.spread):
+            other = "count" if config.count is not None else "spread"
+            yield ConfigProblem(("sample",), f"sample and {other} do not go together", "sample is count and spread")
         wanted = config.sample if config.sample is not None else config.count
         field = "sample" if config.sample is not None else "count"
         if config.first > people:
@@ -163,7 +165,7 @@ class _Maker:
         if "specific" in columns and self._needed is not None and anchored is not None:
             self._needed.append(anchored.name)
         self._order: Shuffled | None = (
-            Shuffled(config.people or table.people, seed) if config.sample is not None else None
+            Shuffled(config.people or table.people, seed) if config.spread or config.sample is not None else None
         )
         self._values: dict[str, tuple[str, pa.Array]] = {}
         for name, variable in table.variables.items():
