@@ -22,6 +22,7 @@ class Plugin:
             "check_text": "attar_personas.text:CheckText",
             "population": "attar_personas.population.source:Population",
             "skew": "attar_personas.population.skew:Skew",
+            "coverage": "attar_personas.relations.coverage:Coverage",
             "screen": "attar_personas.screen.step:Screen",
             "deal": "attar_personas.distillation.deal:Deal",
             "near_tasks": "attar_personas.distillation.near:NearTasks",
@@ -40,7 +41,6 @@ class Plugin:
             "skeleton_cap": "attar_personas.synthesis.skeleton:SkeletonCap",
             "relate": "attar_personas.relations.relate:Relate",
             "groups": "attar_personas.relations.coverage:GroupsOf",
-            "coverage": "attar_personas.relations.coverage:Coverage",
         }
 
     @hookimpl
@@ -48,6 +48,7 @@ class Plugin:
         return {
             "persona_release": "attar_personas.release.export:PersonaRelease",
             "skew": "attar_personas.population.skew:Skew",
+            "coverage": "attar_personas.relations.coverage:Coverage",
         }
 
 

@@ -166,6 +166,11 @@ def load_relations(path: str | None = None, groups: str | None = None) -> Mappin
     return relations
 
 
+def files_of(groups: str | None, relations: str | None = "") -> list[str]:
+    """The catalogues that a step's config names, for `inputs`: their bytes decide what the step does."""
+    return [groups or str(GROUPS), *([] if relations == "" else [relations or str(RELATIONS)])]
+
+
 def group_problem(groups: str | None) -> ConfigProblem | None:
     """What is wrong with a group catalogue, as a mistake of a step's config."""
     try:

@@ -1,11 +1,11 @@
-"""personas.groups and personas.coverage: which groups personas are of, and what a set of them lacks."""
+"""personas.groups and the format coverage: which groups personas are of, and what a set of them lacks."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from attar.api import BatchResult, Columns, Config, ConfigProblem, Context, RecipePath, Row, RowSet, RowStep, Sink
-from attar_personas.relations.catalogue import Groups, group_problem, load_groups
+from attar_personas.relations.catalogue import Groups, files_of, group_problem, load_groups
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +31,9 @@ class GroupsOf(RowStep[GroupsConfig]):
     """Writes the groups that a persona's text tells, as a list of ids of the group catalogue; most have none."""
 
     Config = GroupsConfig
+
+    def inputs(self) -> Sequence[str]:
+        return files_of(self.config.groups)
 
     def reads(self, incoming: Columns) -> Columns:
         return {self.config.persona: "string?"}
@@ -75,6 +78,9 @@ class Coverage(Sink[CoverageConfig]):
     """
 
     Config = CoverageConfig
+
+    def inputs(self) -> Sequence[str]:
+        return files_of(self.config.groups)
 
     def reads(self, incoming: Columns) -> Columns:
         return {self.config.persona: "string?", self.config.hop: "int?", self.config.relation_kind: "string?"}

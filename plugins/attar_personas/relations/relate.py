@@ -15,6 +15,7 @@ from attar.api import Columns, Config, ConfigProblem, Context, DatasetStep, New,
 from attar_personas.relations.catalogue import (
     Groups,
     Relation,
+    files_of,
     group_problem,
     load_groups,
     load_relations,
@@ -69,6 +70,9 @@ class Relate(DatasetStep[RelateConfig]):
     """
 
     Config = RelateConfig
+
+    def inputs(self) -> Sequence[str]:
+        return files_of(self.config.groups, self.config.relations)
 
     def reads(self, incoming: Columns) -> Columns:
         return {self.config.persona: "string", **{name: kind for name, kind in _OWN.items() if name in incoming}}

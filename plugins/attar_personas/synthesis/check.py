@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import regex
@@ -64,6 +64,13 @@ class CheckPersona(Judge[CheckPersonaConfig]):
     """
 
     Config = CheckPersonaConfig
+
+    def inputs(self) -> Sequence[str]:
+        if self.config.group is None:
+            return ()
+        from attar_personas.relations.catalogue import files_of
+
+        return files_of(self.config.groups)
 
     def reads(self, incoming: Columns) -> Columns:
         optional = {name: "string?" for name in (self.config.source, self.config.group) if name is not None}
