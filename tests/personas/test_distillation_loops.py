@@ -24,16 +24,30 @@ SCRIPTS = {
     "omega": "validation=1",
     "sigma": "validation=9",
     "theta": "borderline=1",
+    "thetatwo": "borderline=1",
     "zeta": "picked=1 labels=1 draft=1",
 }
 
 
 class Scripted(NamedTuple):
-    """One run over the scripted personas."""
+    """A run over the scripted personas, its server still up."""
 
-    ledger: Mapping[str, Mapping[str, int]]
-    folder: Path
-    asked: list[dict[str, Any]]
+    attar: Attar
+    command: list[Any]
+    log: Path
+
+    @property
+    def ledger(self) -> Mapping[str, Mapping[str, int]]:
+        found: Mapping[str, Mapping[str, int]] = results(self.attar.runs, NAME)["ledger"]
+        return found
+
+    @property
+    def folder(self) -> Path:
+        return run_folder(self.attar.runs, NAME)
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
 
     def of(self, name: str, kind: str) -> list[str]:
         """The prompts of one kind that were sent for a persona, in order."""
@@ -65,8 +79,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripted]:
         attar = Attar(folder, server.url)
         params = ["-p", "personas=people.jsonl", "-p", "persona_key=persona", "-p", "mix=qa", "-p", "attempts=3"]
         attar("run", RECIPE, *params, "--runs", attar.runs, expect=1)  # one row waits for a person
-        asked = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-        yield Scripted(results(attar.runs, NAME)["ledger"], run_folder(attar.runs, NAME), asked)
+        yield Scripted(attar, [RECIPE, *params], log)
 
 
 def test_the_ledger_balances_and_nothing_else_was_lost(run: Scripted) -> None:
@@ -74,7 +87,7 @@ def test_the_ledger_balances_and_nothing_else_was_lost(run: Scripted) -> None:
         assert count["in"] == count["accepted"] + count["rejected"] + count["review"] + count["dead"], step
         assert count["dead"] == 0, step
     assert run.who("dataset") == {"alpha", "bravo", "gamma", "omega", "zeta"}
-    assert run.lost("review").keys() == {"theta"}
+    assert run.lost("review").keys() == {"theta", "thetatwo"}
 
 
 def test_a_persona_is_recycled_with_the_failed_criteria(run: Scripted) -> None:
@@ -133,3 +146,20 @@ def test_a_borderline_text_waits_for_a_person(run: Scripted) -> None:
     assert run.lost("review")["theta"] == ("valid", "borderline", 1)
     assert len(run.of("theta", "draft")) == 1, "a 3 is not written again"
     assert "theta" in run.who("personas")
+
+
+def test_decided_rows_go_back_through_the_rest_of_the_graph(run: Scripted) -> None:
+    """The last test of the module: it runs the recipe once more."""
+    waiting = {json.loads(row["row"])["persona"].split()[1]: row["id"] for row in table(run.folder / "review")}
+    before, ids = len(run.asked), [row["id"] for row in table(run.folder / "dataset")]
+    words = ["review", NAME, "--runs", run.attar.runs, "--who", "asha"]
+    run.attar(*words, waiting["theta"], "--approve", "--reason", "the claim holds")
+    run.attar(*words, waiting["thetatwo"], "--reject", "--reason", "nobody can know this")
+    run.attar("run", *run.command, "--runs", run.attar.runs, expect=0)
+    assert run.ledger["valid"]["review"] == 0
+    assert run.who("dataset") == {"alpha", "bravo", "gamma", "omega", "zeta", "theta"}
+    assert set(ids) < {row["id"] for row in table(run.folder / "dataset")}
+    assert run.lost("rejected")["thetatwo"][0] == "valid"
+    asked = {(one["who"], one["kind"]) for one in run.asked[before:]}
+    assert asked and {who for who, _ in asked} == {"theta"}, "nothing that was paid is asked again"
+    assert not {kind for _, kind in asked} & {"labels", "compliance", "picked", "relevance", "draft", "validation"}

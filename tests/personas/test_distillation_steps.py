@@ -363,11 +363,11 @@ def test_targets_make_a_row_per_language_and_refine_what_is_there() -> None:
     plain, rendered, none = run_row_step(build(Targets, config), rows)
     assert isinstance(plain, list) and isinstance(rendered, list)
     assert [(one["target_language"], one["mode"]) for one in plain] == [
-        ("hi", "translate"),
-        ("ta", "translate"),
-        ("en", "refine"),
+        ("Hindi", "translate"),
+        ("Tamil", "translate"),
+        ("English", "refine"),
     ]
-    assert rendered == [{"target_language": "hi", "mode": "refine", "working": "एक पाठ।", "working_language": "hi"}]
+    assert rendered == [{"text": "एक पाठ।", "source_language": "Hindi", "target_language": "Hindi", "mode": "refine"}]
     assert isinstance(none, Reject) and none.code == "no_text"
 
 
@@ -451,10 +451,11 @@ def test_only_a_version_that_won_is_kept() -> None:
         {"a": "the old text", "b": "the newer text", "better": {"winner": "a"}},
         {"a": "the old text", "b": "the newer text", "better": None},
         {"a": "the old text", "b": None, "better": {"winner": "b"}},
+        {"a": "the old text", "b": "the old text ", "better": {"winner": "b"}},
     ]
     made = run_row_step(build(Settle, {"before": "a", "after": "b", "compared": "better"}), rows)
     assert made[0] == {"content_final": "the newer text", "is_enriched": True, "edits": ["old → newer"]}
-    assert made[1:] == [{"content_final": "the old text", "is_enriched": False, "edits": []}] * 4
+    assert made[1:] == [{"content_final": "the old text", "is_enriched": False, "edits": []}] * 5
     assert edits("a b c", "b c d") == ["a →", "→ d"] and edits("a b", "a b") == []
 
 

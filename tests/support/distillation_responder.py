@@ -108,16 +108,37 @@ def answer(
         return draft(text, schema, rng, bad, who)
     if kind == "enriched":
         before = text.rpartition("\nText:\n")[2].partition("\n\nYour last answer")[0]
-        return before.replace(" and ", " as well as ", 1) if not bad else f"{before} 4711"
+        return f"{before} 4711" if bad else edited(before)
     if kind == "compare":
-        first = text.partition("First:\n")[2].partition("\n\nSecond:\n")
-        edited = "second" if first[2].count(" as well as ") > first[0].count(" as well as ") else "first"
-        return {"reason": "It reads better.", "better": "tie" if bad else edited}
+        first, _, second = (
+            text.rpartition("First:\n")[2].partition("\n\nWhich is better?")[0].partition("\n\nSecond:\n")
+        )
+        better = "second" if second.strip() == edited(first.strip()) else "first"
+        return {"reason": "It reads better.", "better": "tie" if bad else better}
     assert schema is not None, kind
     verdict = personas.verdict(schema, bad)
     if doubtful:
         next(iter(verdict.values()))["score"] = 3
     return verdict
+
+
+def hindi(text: str) -> str:
+    """A text word by word in Devanagari: paragraphs, marks, numbers and sentences stay; so does a scripted name."""
+
+    def word(found: re.Match[str]) -> str:
+        if _NAMED.fullmatch(found[0]):
+            return found[0]
+        return HINDI[sum(map(ord, found[0])) % len(HINDI)]
+
+    return re.sub(r"[A-Za-z]+", word, text).replace(". ", "। ").replace(".\n", "।\n").removesuffix(".") + (
+        "।" if text.endswith(".") else ""
+    )
+
+
+def edited(text: str) -> str:
+    """A text with one word more, in its own script."""
+    words = text.split(" ")
+    return " ".join([*words[:5], "quite" if words[0].isascii() else "भी", *words[5:]])
 
 
 def prose(rng: Random, count: int, who: str = "") -> str:

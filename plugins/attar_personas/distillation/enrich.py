@@ -159,7 +159,8 @@ class Settle(RowStep[SettleConfig]):
         config = self.config
         before, after = row[config.before] or "", row[config.after] or ""
         compared = row[config.compared]
-        better = bool(after) and compared is not None and compared["winner"] == "b"
+        won = compared is not None and compared["winner"] == "b"
+        better = won and bool(after.strip()) and after.strip() != before.strip()
         kept = after.strip() if better else before
         return {config.column: kept, "is_enriched": better, "edits": edits(before, kept) if better else []}
 

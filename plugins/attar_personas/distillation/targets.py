@@ -31,8 +31,8 @@ class TargetsConfig(Config):
 class Targets(RowStep[TargetsConfig]):
     """Makes a row per language; a row that has a rendering goes on as one row, in the rendering's language alone.
 
-    Writes `target_language` (its code), `mode` (`translate`, or `refine` where the text is in that language already),
-    `working` (the text to be translated or refined) and `working_language` (its code). Reject code: `no_text`.
+    Writes what the prompts of prompts/lang/ read: `text` (the text to be translated or refined), `source_language` and
+    `target_language` (names), and `mode` (`translate`, or `refine` where the two are the same). Reject code: `no_text`.
     """
 
     Config = TargetsConfig
@@ -54,25 +54,24 @@ class Targets(RowStep[TargetsConfig]):
             )
 
     def writes(self, incoming: Columns) -> Columns:
-        new = {"target_language": "string", "mode": "string", "working": "string", "working_language": "string"}
-        return self.add(incoming, new)
+        return self.add(incoming, dict.fromkeys(("text", "source_language", "target_language", "mode"), "string"))
 
     async def apply(self, row: Row, ctx: Context) -> list[Mapping[str, Any]] | Reject:
         config = self.config
         rendering = row[config.rendering] if config.rendering is not None else None
         if rendering and config.rendering_language is not None:
-            code = language(row[config.rendering_language] or config.languages[0]).code
-            return [_target(code, code, rendering)]
+            name = language(row[config.rendering_language] or config.languages[0]).name
+            return [_target(rendering, name, name)]
         if not row[config.content]:
             return Reject("no_text", f"{config.content} is empty")
-        own = language(config.content_language).code
-        codes = dict.fromkeys(language(name).code for name in config.languages)
-        return [_target(code, own, row[config.content]) for code in codes]
+        own = language(config.content_language).name
+        names = dict.fromkeys(language(name).name for name in config.languages)
+        return [_target(row[config.content], own, name) for name in names]
 
 
-def _target(target: str, own: str, text: str) -> dict[str, str]:
-    mode = "refine" if target == own else "translate"
-    return {"target_language": target, "mode": mode, "working": text, "working_language": own}
+def _target(text: str, source: str, target: str) -> dict[str, str]:
+    mode = "refine" if source == target else "translate"
+    return {"text": text, "source_language": source, "target_language": target, "mode": mode}
 
 
 def _unknown(place: tuple[str | int, ...], name: str) -> Iterator[ConfigProblem]:
