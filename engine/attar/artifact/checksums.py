@@ -60,7 +60,7 @@ class Checksums:
     def _read(self) -> dict[str, str]:
         """Name → digest as the file has it; empty where there is none."""
         try:
-            lines = self._path.read_text(encoding="utf-8").splitlines()
+            lines = self._path.read_bytes().decode().split("\n")[:-1]
         except (OSError, UnicodeDecodeError):
             return {}
         pairs = (line.removeprefix("\\").partition("  ") for line in lines)
