@@ -15,6 +15,7 @@ from attar.testing.stand_in import StandInServer
 
 RECIPE = TESTS.parent / "recipes" / "indic_distillation.yaml"
 NAME = "indic-distillation"
+LATER_LOOPS = ("translation", "faithful", "enriched", "compare")
 SCRIPTS = {
     "alpha": "",
     "bravo": "compliance=1",
@@ -26,7 +27,15 @@ SCRIPTS = {
     "theta": "borderline=1",
     "thetatwo": "borderline=1",
     "zeta": "picked=1 labels=1 draft=1",
+    "kappatwo": "translation=1",
+    "omegatwo": "translation=9",
+    "gammatwo": "faithful=1",
+    "sigmatwo": "faithful=9",
+    "alphatwo": "enriched=1",
+    "bravotwo": "enriched=9",
+    "deltatwo": "compare=2",
 }
+LATER = {name for name, script in SCRIPTS.items() if script.partition("=")[0] in LATER_LOOPS}  # never lose a row
 
 
 class Scripted(NamedTuple):
@@ -57,6 +66,11 @@ class Scripted(NamedTuple):
         """The personas found in an output."""
         return {row.get("source_persona", row.get("persona", "")).split()[1] for row in table(self.folder / output)}
 
+    def row(self, name: str) -> dict[str, Any]:
+        """A persona's row of the dataset."""
+        (found,) = (row for row in table(self.folder / "dataset") if row["persona"].split()[1] == name)
+        return found
+
     def lost(self, kind: str) -> dict[str, tuple[str, str, int]]:
         """Persona → (step, code, attempt) of rows rejected or in review."""
         return {
@@ -86,7 +100,7 @@ def test_the_ledger_balances_and_nothing_else_was_lost(run: Scripted) -> None:
     for step, count in run.ledger.items():
         assert count["in"] == count["accepted"] + count["rejected"] + count["review"] + count["dead"], step
         assert count["dead"] == 0, step
-    assert run.who("dataset") == {"alpha", "bravo", "gamma", "omega", "zeta"}
+    assert run.who("dataset") == {"alpha", "bravo", "gamma", "omega", "zeta"} | LATER
     assert run.lost("review").keys() == {"theta", "thetatwo"}
 
 
@@ -113,8 +127,7 @@ def test_an_unsuitable_task_is_replaced_by_another_without_those_that_failed(run
     offered = [offers(text) for text in run.of("gamma", "picked")]
     assert [len(one) for one in offered] == [8, 7, 6]
     assert offered[1] < offered[0] and offered[2] < offered[1]
-    (row,) = [row for row in table(run.folder / "dataset") if "gamma" in row["persona"]]
-    assert row["task_id"] in offered[2]
+    assert run.row("gamma")["task_id"] in offered[2]
 
 
 def offers(prompt: str) -> set[str]:
@@ -148,6 +161,50 @@ def test_a_borderline_text_waits_for_a_person(run: Scripted) -> None:
     assert "theta" in run.who("personas")
 
 
+def test_a_broken_translation_is_made_again_with_the_reason(run: Scripted) -> None:
+    first, second = run.of("kappatwo", "translation")
+    assert "not accepted" not in first and "Translate to the last sentence" in second
+    row = run.row("kappatwo")
+    assert not row["translation_failed"] and row["final_language"] == "Hindi"
+    assert len(run.of("kappatwo", "faithful")) == 1, "a translation that code refuses is not judged"
+
+
+def test_an_unfaithful_translation_is_made_again_with_the_reason(run: Scripted) -> None:
+    _, second = run.of("gammatwo", "translation")
+    assert "(1 of 5" in second and not run.row("gammatwo")["translation_failed"]
+
+
+@pytest.mark.parametrize(("name", "judged"), [("omegatwo", 0), ("sigmatwo", 3)])
+def test_what_cannot_be_translated_keeps_its_source(run: Scripted, name: str, judged: int) -> None:
+    assert len(run.of(name, "translation")) == 3 and len(run.of(name, "faithful")) == judged
+    row = run.row(name)
+    assert row["translation_failed"] and row["translation"] is None
+    assert row["final_language"] == "English" and row["target_language"] == "Hindi"
+    assert name in row["content"] and name in row["content_final"] and row["content_final"].isascii()
+
+
+def test_enrichment_that_adds_a_fact_is_made_again_with_the_reason(run: Scripted) -> None:
+    _, second = run.of("alphatwo", "enriched")
+    assert "added 4711" in second
+    row = run.row("alphatwo")
+    assert row["is_enriched"] and row["edits"] == ["→ भी"] and "4711" not in row["content_final"]
+
+
+@pytest.mark.parametrize(("name", "asked", "compared"), [("bravotwo", 3, 0), ("deltatwo", 1, 2)])
+def test_the_worse_version_is_never_kept(run: Scripted, name: str, asked: int, compared: int) -> None:
+    assert len(run.of(name, "enriched")) == asked and len(run.of(name, "compare")) == compared
+    row = run.row(name)
+    assert not row["is_enriched"] and row["edits"] == [] and row["content_final"] == row["translation"]
+
+
+def test_turns_are_found_again_in_the_final_text(run: Scripted) -> None:
+    row = run.row("alpha")
+    assert [turn["role"] for turn in row["turns"]] == ["user", "assistant"]
+    assert [turn["role"] for turn in row["turns_final"]] == ["user", "assistant"]
+    said = row["turns_final"][1]["content"]
+    assert said in row["content_final"] and not said[0].isascii()
+
+
 def test_decided_rows_go_back_through_the_rest_of_the_graph(run: Scripted) -> None:
     """The last test of the module: it runs the recipe once more."""
     waiting = {json.loads(row["row"])["persona"].split()[1]: row["id"] for row in table(run.folder / "review")}
@@ -157,7 +214,7 @@ def test_decided_rows_go_back_through_the_rest_of_the_graph(run: Scripted) -> No
     run.attar(*words, waiting["thetatwo"], "--reject", "--reason", "nobody can know this")
     run.attar("run", *run.command, "--runs", run.attar.runs, expect=0)
     assert run.ledger["valid"]["review"] == 0
-    assert run.who("dataset") == {"alpha", "bravo", "gamma", "omega", "zeta", "theta"}
+    assert run.who("dataset") == {"alpha", "bravo", "gamma", "omega", "zeta", "theta"} | LATER
     assert set(ids) < {row["id"] for row in table(run.folder / "dataset")}
     assert run.lost("rejected")["thetatwo"][0] == "valid"
     asked = {(one["who"], one["kind"]) for one in run.asked[before:]}

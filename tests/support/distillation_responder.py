@@ -10,8 +10,8 @@ Every answer is drawn from `rng`, which the stand-in server seeds by the request
 
 `scripted` does as the persona says: a persona `alpha relevance=2 picked=1` fails the relevance judge twice and picks an
 unknown task once; all else passes. The server keeps count by (persona's first word, kind). Kinds: labels, compliance,
-picked, relevance, draft, validation, borderline, translation, faithful, enriched, compare. DISTILL_LOG names a file
-that gets one JSON line per request: kind, persona, what was decided, and the prompt's text.
+picked, relevance, draft, validation, borderline, translation, refinement, faithful, enriched, compare. DISTILL_LOG
+names a file that gets one JSON line per request: kind, persona, what was decided, and the prompt's text.
 """
 
 from __future__ import annotations
@@ -43,7 +43,13 @@ SYSTEMS = {
     "You check texts before people learn": "validation",
     "You are an editor with a good ear": "enriched",
     "You compare two versions": "compare",
+    "You are a careful translator": "translation",
+    "You are an editor of": "refinement",
+    "You review translations": "faithful",
 }
+
+
+JUDGES = ("compliance", "relevance", "validation", "faithful", "compare")
 
 
 def kind_of(messages: Messages) -> str:
@@ -68,7 +74,7 @@ def respond(messages: Messages, body: Mapping[str, Any], rng: Random) -> str | d
     kind = kind_of(messages)
     # Drawn first and always, so that the verdict does not depend on how long the answer turns out.
     judged, doubted, broken = rng.random(), rng.random() < share("BORDERLINE", "0"), rng.random()
-    if kind in ("compliance", "relevance", "validation", "faithful", "compare"):
+    if kind in JUDGES:
         bad = judged < share("JUDGE_FAILS", "0.3")
     else:
         bad = broken < share("FORM_BREAKS", "0")
@@ -106,6 +112,10 @@ def answer(
         return {"task_reason": "It is near.", "task_id": "no_such_task" if bad else rng.choice(offered)}
     if kind == "draft":
         return draft(text, schema, rng, bad, who)
+    if kind in ("translation", "refinement"):
+        source = text.rpartition("\nText:\n")[2].rstrip()
+        target = hindi(source) if kind == "translation" else source
+        return target[: len(target) // 2] if bad else target
     if kind == "enriched":
         before = text.rpartition("\nText:\n")[2].partition("\n\nYour last answer")[0]
         return f"{before} 4711" if bad else edited(before)
