@@ -149,7 +149,7 @@ def test_the_cap_is_what_sorting_by_rank_gives_in_any_order(
     got = decide(ranks[order], buckets, texts, cap, total)
     assert dict(zip(ranks[order].tolist(), got.verdicts.tolist(), strict=True)) == expected
     assert got.kept == sum(verdict == KEEP for verdict in expected.values())
-    for place, first in got.firsts.items():
+    for place, first in zip(got.duplicates.tolist(), got.firsts.tolist(), strict=True):
         assert texts[place] == texts[first] and got.verdicts[first] != DUPLICATE
 
 

@@ -181,7 +181,7 @@ def count_answers(part: Path, answers: Answers) -> None:
 def _provenance(prepared: Prepared, answers: Answers) -> Iterator[pa.RecordBatch]:
     rehearsed = {name for name, model in prepared.served.items() if model.kind == "rehearsal"}
     for step in dict.fromkeys(output.step for output in prepared.plan.outputs.values()):
-        for stored in StoredTable(prepared.table(step)).batch_slice(0, None):
+        for stored in StoredTable(prepared.table(step)).histories():
             if stored.column("__trail").null_count == stored.num_rows:
                 yield _unasked(stored, step)
                 continue

@@ -228,6 +228,10 @@ class StoredTable:
         """Rows start ≤ i < stop as Arrow batches, hidden columns included."""
         return self._read(start, stop, [*self._names, *HIDDEN], _READ_ROWS * 8)
 
+    def histories(self) -> Iterator[pa.RecordBatch]:
+        """The hidden columns alone: ids, parents and trails."""
+        return self._read(0, None, list(HIDDEN), _READ_ROWS * 8)
+
     def _read(self, start: int, stop: int | None, names: list[str], size: int) -> Iterator[pa.RecordBatch]:
         stop = len(self) if stop is None else min(stop, len(self))
         file = bisect_right(self._ends, start)

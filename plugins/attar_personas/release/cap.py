@@ -102,9 +102,11 @@ class Cap(DatasetStep[CapConfig]):
             return Fates(len(buckets))
         details: list[str | None] = [None] * len(buckets)
         total = f"more than the {self.config.rows} asked for"
+        duplicate = int(np.searchsorted(decided.duplicates, start))
         for place, verdict in zip(refused.tolist(), verdicts[refused].tolist(), strict=True):
             if verdict == DUPLICATE:
-                details[place] = f"same text as the row in place {decided.firsts[start + place] + 1}"
+                details[place] = f"same text as the row in place {decided.firsts[duplicate] + 1}"
+                duplicate += 1
             elif verdict == OVER_CAP:
                 bucket = buckets[place]
                 details[place] = f"{names[bucket]}: {decided.sizes[bucket]} rows, {self.config.cap} may stay"

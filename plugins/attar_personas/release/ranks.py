@@ -23,13 +23,15 @@ class Decided(NamedTuple):
 
     Attributes:
         verdicts: uint8, one of KEEP, DUPLICATE, OVER_CAP, OVER_TOTAL.
-        firsts: place of a duplicate → place of the row that stays for it.
+        duplicates: places of the duplicates, ascending.
+        firsts: for each of them, the place of the row that stays for it.
         sizes: rows per bucket before the cap, duplicates left out.
         kept: rows that stay.
     """
 
     verdicts: NDArray[np.uint8]
-    firsts: dict[int, int]
+    duplicates: NDArray[np.int64]
+    firsts: NDArray[np.int64]
     sizes: NDArray[np.int64]
     kept: int
 
@@ -62,10 +64,12 @@ def decide(ranks: U64, buckets: NDArray[np.int32], texts: U64 | None, cap: int |
         buckets: number of each row's bucket, from 0.
         texts: hash of each row's text, 0 where it is not to be compared; None: no text is compared.
         cap: rows a bucket may hold; None: any number.
-        total: rows that may stay; None: all.
+        total: rows that may stay, at least 1; None: all.
     """
     verdicts = np.zeros(len(ranks), np.uint8)
-    firsts = _same_texts(ranks, texts, verdicts) if texts is not None else {}
+    duplicates = firsts = np.empty(0, np.int64)
+    if texts is not None:
+        duplicates, firsts = _same_texts(ranks, texts, verdicts)
     width = int(buckets.max()) + 1 if len(buckets) else 0
     sizes = np.bincount(buckets[verdicts == KEEP], minlength=width).astype(np.int64)
     if cap is not None:
@@ -74,11 +78,11 @@ def decide(ranks: U64, buckets: NDArray[np.int32], texts: U64 | None, cap: int |
     if total is not None and kept > total:
         _cut(ranks, total, verdicts)
         kept = total
-    return Decided(verdicts, firsts, sizes, kept)
+    return Decided(verdicts, duplicates, firsts, sizes, kept)
 
 
-def _same_texts(ranks: U64, texts: U64, verdicts: NDArray[np.uint8]) -> dict[int, int]:
-    firsts: dict[int, int] = {}
+def _same_texts(ranks: U64, texts: U64, verdicts: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    duplicates, firsts = [], []
     part = (texts >> np.uint64(60)).astype(np.uint8)
     for number in range(_PARTS):
         places = np.flatnonzero((part == number) & (texts != 0))
@@ -88,8 +92,11 @@ def _same_texts(ranks: U64, texts: U64, verdicts: NDArray[np.uint8]) -> dict[int
         starts = np.maximum.accumulate(np.where(again, 0, np.arange(len(order))))
         extra = np.flatnonzero(again)
         verdicts[order[extra]] = DUPLICATE
-        firsts.update(zip(order[extra].tolist(), order[starts[extra]].tolist(), strict=True))
-    return firsts
+        duplicates.append(order[extra])
+        firsts.append(order[starts[extra]])
+    found = np.concatenate(duplicates)
+    ascending = found.argsort()
+    return found[ascending], np.concatenate(firsts)[ascending]
 
 
 def _cap(
@@ -114,10 +121,6 @@ def _groups(heavy: NDArray[Any], sizes: NDArray[np.int64]) -> list[NDArray[Any]]
 
 
 def _cut(ranks: U64, total: int, verdicts: NDArray[np.uint8]) -> None:
-    places = np.flatnonzero(verdicts == KEEP)
-    found = ranks[places]
-    if total == 0:
-        verdicts[places] = OVER_TOTAL
-        return
-    last = np.partition(found, total - 1)[total - 1]
-    verdicts[places[found > last]] = OVER_TOTAL
+    found = ranks[verdicts == KEEP]
+    found.partition(total - 1)
+    verdicts[(verdicts == KEEP) & (ranks > found[total - 1])] = OVER_TOTAL
