@@ -7,7 +7,7 @@ scalar's looks: every scalar is text, and becomes a number only where the format
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,7 +91,9 @@ def read_document(file: Path) -> Document:
         return document
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        yaml_implicit_resolvers: Mapping[str, Any] = {}
+        def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+            """No guessing by looks, which also takes most of the time."""
+            return ""
 
     try:
         node = yaml.compose(text, Loader=Loader)
