@@ -18,6 +18,7 @@ class Plugin:
             "derive": "attar_std.derive:Derive",
             "explode": "attar_std.explode:Explode",
             "filter": "attar_std.filter:Filter",
+            "group": "attar_std.group:Group",
             "join": "attar_std.join:Join",
             "limit": "attar_std.sample:Limit",
             "near_dedup": "attar_std.near_dedup:NearDedup",
