@@ -43,6 +43,9 @@ class DealConfig(Config):
     axes: dict[str, Weights] = Field(
         min_length=1, description="name → labels with weights: `{article: 3, qa: 1}`, `[article:3, qa:1]` or `[hi, ta]`"
     )
+    known: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="axis → labels it may have, where others would be a mistake"
+    )
     each: int = Field(1, ge=1, le=1000, description="deals per row")
     column: str = Field("deals", description="column for the deals of a row: a list of structs with a field per axis")
 
@@ -65,6 +68,9 @@ class Deal(DatasetStep[DealConfig]):
             for label in weights:
                 if not label:
                     yield ConfigProblem(("axes", name), f"a label of {name!r} is empty", "name it")
+                elif label not in self.config.known.get(name, (label,)):
+                    known = ", ".join(self.config.known[name])
+                    yield ConfigProblem(("axes", name), f"{name} has no label {label!r}", f"choose from: {known}")
 
     def writes(self, incoming: Columns) -> Columns:
         fields = ",".join(f"{name}:string" for name in self.config.axes)
