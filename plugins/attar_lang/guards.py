@@ -24,13 +24,13 @@ from attar.api.text import (
 )
 from attar_lang.identify import identify, mates
 from attar_lang.marks import CLOSE, OPEN, Kept, spans
-from attar_lang.names import Name, capitalised, holds, missing
+from attar_lang.names import Name, capital_words, capitalised, holds, missing
 
 _ENDS = "।॥۔؟.!?…。！？꧉"
 _CLOSERS = " \t\n\"'”’»)]}›*_`"
 _PARAGRAPHS = regex.compile(r"\n[^\S\n]*\n\s*")
 _MARK = regex.compile(rf"{OPEN}\s*\p{{Nd}}*\s*{CLOSE}?|{CLOSE}")
-_LATIN_WORD = regex.compile(r"\p{Script=Latin}[\p{Script=Latin}\p{M}\p{N}'’_.-]*")
+_LATIN_WORD = regex.compile(r"\p{Script=Latin}[\p{Script=Latin}\p{M}\p{N}'’]*")
 _SURE, _SURE_LETTERS = 0.9, 40  # a language other than the one wanted is believed from here on
 _SHORT = 20  # characters; below it a ratio of lengths says little
 _PLACES = {"url": "address", "email": "e-mail address", "placeholder": "placeholder", "code": "piece of code"}
@@ -148,18 +148,17 @@ def _script_share(pair: Pair) -> float:
 
 
 def _bare(text: str, pair: Pair) -> str:
-    """The text without what may be in any script: addresses, placeholders, code, kept pieces, names of the source as it
-    writes them, and Latin words that the source has although it is not written in Latin itself."""
-    names = {*pair.names, *(name.text for name in _own_names(pair))}
-    for kept in sorted({one.text for one in pair.kept} | names, key=len, reverse=True):
+    """The text without what may be in any script: addresses, placeholders, code, kept pieces, given names, and Latin
+    words of the source: those with a capital (names, GST), or all where it is not written in Latin itself."""
+    for kept in sorted({one.text for one in pair.kept} | set(pair.names), key=len, reverse=True):
         if kept.strip() and letters(kept):
             text = text.replace(kept, " ")
     text = _outside_places(text)
+    if pair.language is not None and "Latin" in pair.language.scripts:
+        return text
     main = next(iter(scripts(pair.source)), "")
-    if main not in ("Latin", ""):
-        known = set(_LATIN_WORD.findall(pair.source))
-        text = _LATIN_WORD.sub(lambda found: " " if found[0] in known else found[0], text)
-    return text
+    known = capital_words(pair.source) if main == "Latin" else set(_LATIN_WORD.findall(pair.source))
+    return str(_LATIN_WORD.sub(lambda found: " " if found[0] in known else found[0], text))
 
 
 def _outside_places(text: str) -> str:

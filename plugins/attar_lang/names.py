@@ -11,6 +11,7 @@ import regex
 from attar.api.text import WORD, same_name, sentences, words
 
 _CAPITALISED = regex.compile(r"\p{Lu}[\p{L}\p{M}'’-]*|\p{Lu}\.")
+_CAPITALS_AT_END = regex.compile(r"(?: (?:\p{Lu}+|\p{Lu}\.))+$")  # Warga RT, Jalan A.
 _BETWEEN = regex.compile(r"[ \u00a0]+|[ \u00a0]*[-–][ \u00a0]*")
 
 
@@ -54,6 +55,7 @@ def capitalised(text: str) -> list[Name]:
     firsts: list[Name] = []
     for number, sentence in enumerate(sentences(text)):
         for start, run in _runs(sentence.text):
+            run = _CAPITALS_AT_END.sub("", run)
             if run.isupper() or len(run) < 3 or _translated(run):
                 continue
             opening = sentence.text.rfind(":", 0, start) + 1
@@ -61,6 +63,17 @@ def capitalised(text: str) -> list[Name]:
             (firsts if lone_first else found).append(Name(run, number))
     inside = {name.text for name in found} | {word for name in found for word in name.text.split()}
     return sorted([*found, *(name for name in firsts if name.text in inside)], key=lambda name: name.sentence)
+
+
+def capital_words(text: str) -> set[str]:
+    """Words with a capital that stand within a sentence, abbreviations (GST, Rs) among them: a translation may leave
+    them in Latin letters, although some of them are better translated."""
+    return {
+        word
+        for sentence in sentences(text)
+        for word in words(sentence.text)[1:]
+        if _CAPITALISED.match(word) is not None
+    }
 
 
 def _runs(text: str) -> Iterable[tuple[int, str]]:
@@ -92,7 +105,7 @@ def _words_of(text: str) -> tuple[str, ...]:
 def holds(text: str, name: str) -> bool:
     """Whether a text has a name, written the same or spelt in another script, in any case form.
 
-    Of a name of several words half must be there: a title, or the word for a university, is translated.
+    Of a name of three words or more two thirds must be there: a title, or the word for a university, is translated.
     """
     if not name.strip():
         return True
@@ -102,8 +115,11 @@ def holds(text: str, name: str) -> bool:
     if not parts:
         return True
     there = _words_of(text)
+    joined = "".join(parts)
+    if len(parts) > 1 and any(same_name(joined, word, endings=True) for word in there):
+        return True  # रविशर्मा
     known = sum(1 for part in parts if any(same_name(part, word, endings=True) for word in there))
-    return known * 2 >= len(parts)
+    return known * 3 >= len(parts) * 2
 
 
 def missing(names: Sequence[Name], text: str, parts: Sequence[str] | None = None) -> list[Name]:

@@ -52,6 +52,10 @@ _LATIN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("c", ("k", "s")), ("ge", ("k", "s")), ("gi", ("k", "s")), ("rd", ("rt", "r")),
 )  # fmt: skip
 _LATIN_SINGLE = _table("k:kgq", "s:sjz", "t:td", "p:pbfvw", "m:m", "n:n", "l:l", "r:r")
+# Independent vowels by their offset; a sign is 0x38 further on.
+_VOWEL_ROW = "a a i i u u ai ai ai ai ai ai au au u u"
+_VOWELS = dict(zip(range(0x05, 0x15), map(frozenset, _VOWEL_ROW.split()), strict=True))
+_LATIN_VOWELS = {"a": "a", "e": "ia", "i": "ia", "o": "ua", "u": "ua", "ee": "i", "ii": "i", "oo": "u", "uu": "u"}
 _MOST = 24  # alternatives of one word; each doubtful letter doubles them
 _REPEATED = regex.compile(r"(.)\1+")
 
@@ -63,8 +67,32 @@ def skeletons(word: str) -> frozenset[str]:
     Covered are Latin, the nine Brahmic scripts of India, Urdu's and Javanese; letters of other scripts say nothing.
     """
     parts = list(_sounds(unicodedata.normalize("NFC", word).casefold()))
-    made = {_REPEATED.sub(r"\1", "".join(one)) for one in islice(product(*parts), _MOST)}
+    made = {_REPEATED.sub(r"\1", "".join(one)).replace("-", "") for one in islice(product(*parts), _MOST)}
     return frozenset(one for one in made if one)
+
+
+@lru_cache(maxsize=16384)
+def _first_vowel(word: str) -> frozenset[str]:
+    """What the first vowel may be, of a (open), i (front), u (back). Spellings differ: English writes u for पंजाब's
+    first, i for माइकल's; Bengali says o where nothing is written. Urdu leaves vowels out: any."""
+    word = unicodedata.normalize("NFC", word).casefold()
+    for position, char in enumerate(word):
+        base, offset = ord(char) & ~0x7F, ord(char) & 0x7F
+        if base in _BLOCKS:
+            following = word[position + 1 : position + 2]
+            if following and ord(following) == base + _NUKTA:
+                following = word[position + 2 : position + 3]
+            sign = ord(following) & 0x7F if following and ord(following) & ~0x7F == base else 0
+            if 0x05 <= offset <= 0x14:
+                return _VOWELS[offset]
+            if sign == _VIRAMA or not (0x15 <= offset <= 0x39 or 0x58 <= offset <= 0x5F or char in "ৰৱୱ"):
+                continue
+            inherent = frozenset("au") if base in (_BENGALI, _ODIA) else frozenset("a")
+            return _VOWELS[sign - 0x38] if 0x3E <= sign <= 0x4C else inherent
+        if char in "aeiou":
+            two = word[position : position + 2]
+            return frozenset(_LATIN_VOWELS.get(two) or _LATIN_VOWELS[char])
+    return frozenset("aiu")
 
 
 def same_name(one: str, other: str, *, endings: bool = False) -> bool:
@@ -76,6 +104,8 @@ def same_name(one: str, other: str, *, endings: bool = False) -> bool:
     """
     if one.casefold() == other.casefold():
         return True
+    if not _first_vowel(one) & _first_vowel(other):
+        return False
     mine, theirs = skeletons(one), skeletons(other)
     if mine & theirs:
         return True
@@ -99,17 +129,19 @@ def _one_edit(one: str, other: str) -> bool:
 
 
 def _sounds(word: str) -> Iterator[tuple[str, ...]]:
-    """What each letter, or group of them, may sound as."""
+    """What each letter, or group of them, may sound as; "-" for what keeps two equal consonants apart."""
     position = 0
     while position < len(word):
         char = word[position]
         base = ord(char) & ~0x7F
         if base in _BLOCKS:
             taken, sounds = _brahmic(word, position, base)
+            if any(sounds) and word[position + taken : position + taken + 1] != chr(base + _VIRAMA):
+                sounds = tuple(sound + "-" for sound in sounds)
         elif char in _URDU or char == "و":
-            taken, sounds = 1, _urdu(char, position)
+            taken, sounds = 1, tuple(sound and sound + "-" for sound in _urdu(char, position))
         elif char in _JAVANESE:
-            taken, sounds = 1, (_JAVANESE[char],)
+            taken, sounds = 1, (_JAVANESE[char] and _JAVANESE[char] + "-",)
         else:
             taken, sounds = _latin(word, position)
         position += taken
@@ -161,4 +193,4 @@ def _latin(word: str, position: int) -> tuple[int, tuple[str, ...]]:
     char = unicodedata.normalize("NFD", word[position])[0]
     if position == 0 and char in "aeiou":
         return 1, ("a",)
-    return 1, (_LATIN_SINGLE.get(char, ""),)
+    return 1, (_LATIN_SINGLE.get(char, "-" if char in "aeiou" else ""),)
