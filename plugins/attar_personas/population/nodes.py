@@ -152,7 +152,7 @@ class _Reader:
                 self._document.fault(path, "a key is a list or a mapping; expected a text")
                 continue
             key = unicodedata.normalize("NFC", key_node.value)
-            if key == "<<" and key_node.style is None:
+            if key == "<<" and not key_node.style:
                 for part in value_node.value if type(value_node).__name__ == "SequenceNode" else [value_node]:
                     value = self.value(part, path)
                     if isinstance(value, dict):

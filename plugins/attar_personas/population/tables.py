@@ -45,7 +45,8 @@ def load_table(file: Path) -> Table:
     if known is not None and known[0] == _stamps(known[1].files):
         return known[1]
     document = read_document(Path(name))
-    raise_faults(document)
+    if document.data is None:
+        raise_faults(document)
     table = TableBuilder(document).table()
     if len(_loaded) >= 8:
         _loaded.clear()
