@@ -94,9 +94,9 @@ def _same_texts(ranks: U64, texts: U64, verdicts: NDArray[np.uint8]) -> tuple[ND
         verdicts[order[extra]] = DUPLICATE
         duplicates.append(order[extra])
         firsts.append(order[starts[extra]])
-    found = np.concatenate(duplicates)
-    ascending = found.argsort()
-    return found[ascending], np.concatenate(firsts)[ascending]
+    places = np.concatenate(duplicates)
+    ascending = places.argsort()
+    return places[ascending], np.concatenate(firsts)[ascending]
 
 
 def _cap(
