@@ -19,6 +19,7 @@ class Plugin:
             "check_labelled": "attar_personas.labels:CheckLabelled",
             "domains": "attar_personas.domains:Domains",
             "check_question": "attar_personas.question:CheckQuestion",
+            "check_merged": "attar_personas.merged:CheckMerged",
             "check_text": "attar_personas.text:CheckText",
             "population": "attar_personas.population.source:Population",
             "skew": "attar_personas.population.skew:Skew",

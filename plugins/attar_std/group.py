@@ -35,7 +35,7 @@ class Group(DatasetStep[GroupConfig]):
     """Collects rows that share a value into new rows with lists: the others' columns go, `by` stays.
 
     Rows of a group are taken in the order in which they come, `size` at a time; groups come in the order of their
-    values. The new row's id depends on its rows alone, so the same rows make the same group. Rows without a value in any
+    values. The new row's id depends on its rows alone: the same rows make the same group. Rows without a value in any
     of `by` are rejected as `no_group`. `std.explode` takes a group apart again (`spread: true` after `into`). Sorts on
     disk; a group itself is held in memory.
     """
