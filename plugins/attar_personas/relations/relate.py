@@ -37,7 +37,7 @@ _OWN: Mapping[str, str] = {
     "group_example": "string?",
 }
 # How much more likely a relation is that leads to the group most wanted than one that leads to none.
-_PULL = 24.0
+_PULL = 60.0
 
 
 class RelateConfig(Config):

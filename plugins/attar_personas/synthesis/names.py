@@ -78,9 +78,19 @@ def full_names(text: str) -> list[str]:
 
 
 def recurring_names(source: str, text: str) -> list[str]:
-    """Full names of the source that stand in the text, too."""
+    """Full names of the source that stand in the text, too; of a longer run ("Asha Rao Case"), also two words of it."""
     if not source:
         return []
-    known = {name.casefold() for name in full_names(source)}
     flat = " ".join(text.split()).casefold()
-    return sorted(name for name in known if regex.search(rf"(?<!\p{{L}}){regex.escape(name)}(?!\p{{L}})", flat))
+    found: dict[str, None] = {}
+    for name in full_names(source):
+        parts = name.split()
+        for count in range(len(parts), 1, -1):
+            runs = [" ".join(parts[at : at + count]) for at in range(len(parts) - count + 1)]
+            held = [
+                run for run in runs if regex.search(rf"(?<!\p{{L}}){regex.escape(run.casefold())}(?!\p{{L}})", flat)
+            ]
+            if held:
+                found[held[0]] = None
+                break
+    return list(found)

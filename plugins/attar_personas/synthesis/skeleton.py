@@ -22,8 +22,8 @@ class SkeletonCapConfig(Config):
     """See SkeletonCap."""
 
     by: str = Field("persona", min_length=1, description="column with the persona")
-    share: float = Field(0.01, gt=0, le=1, description="most personas of one skeleton, as a share of all")
-    at_least: int = Field(5, ge=1, description="and never fewer than so many, where the set is small")
+    share: float = Field(0.02, gt=0, le=1, description="most personas of one skeleton, as a share of all")
+    at_least: int = Field(10, ge=1, description="and never fewer than so many, where the set is small")
     common: float = Field(
         0.005, gt=0, le=1, description="words in this share of the personas (and in three at least) are the skeleton's"
     )
