@@ -168,6 +168,15 @@ def test_the_recipe_is_valid_with_each_of_its_params(params: dict[str, str]) -> 
     assert loops == {*LOOPS}
 
 
+def test_a_copy_of_the_recipe_brings_its_sources_and_runs(tmp_path: Path) -> None:
+    attar = Attar(tmp_path, None)
+    attar("new", "mine", "--from", NAME)
+    assert {"personas_file.yaml", "personas_population.yaml"} == {
+        file.name for file in (tmp_path / "mine" / "recipes" / "sources").iterdir()
+    }
+    attar("validate", "mine/recipes/mine.yaml")
+
+
 def test_a_type_nobody_writes_and_an_unknown_language_are_told() -> None:
     _, found = check(RECIPE, {"mix": "article,poem", "languages": "Hindi,Elvish"})
     messages = " ".join(one.message for one in found)

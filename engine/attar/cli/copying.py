@@ -12,6 +12,7 @@ from typing import Any
 from attar.errors import fail
 
 MOST_BYTES = 64 << 20
+LONGEST_NAME = 255  # bytes of a file's name, on every system in use
 SCHEMA_COMMENT = re.compile(r"\$schema=(\S+)")
 INTERPOLATION = re.compile(r"\$\{[^}]*\}")
 TOP_LEVEL_NAME = re.compile(r"^name:.*$", re.MULTILINE)
@@ -94,6 +95,8 @@ def _targets(name: str, file: Path) -> list[Path]:
     from attar.recipe.files import bundled_root, is_url
 
     if not name or len(name) > 1000 or "\n" in name or is_url(name) or Path(name).is_absolute():
+        return []
+    if max(map(len, name.encode().split(b"/"))) > LONGEST_NAME:  # a description, say: no system would look for it
         return []
     base = file.parent
     if name.startswith("bundled:"):
