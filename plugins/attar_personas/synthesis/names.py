@@ -70,7 +70,9 @@ def full_names(text: str) -> list[str]:
         while parts and parts[0].casefold() in _OPENERS | _TITLES:
             parts = parts[1:]
         folded = [part.casefold().removesuffix("'s").removesuffix("’s") for part in parts]
-        if len(parts) < 2 or any(part in _NO_PERSON or part in small for part in folded):
+        if len(parts) < 2 or any(part in _NO_PERSON for part in folded):
+            continue
+        if any(low in small for part, low in zip(parts, folded, strict=True) if part[0].isupper()):
             continue
         parts[-1] = parts[-1].removesuffix("'s").removesuffix("’s")
         found[" ".join(parts)] = None

@@ -94,13 +94,12 @@ def systematic(weights: Mapping[str, float], count: int, start: float) -> list[s
     (uniform on 0 to 1) its share exactly."""
     total = sum(weights.values())
     drawn: list[str] = []
-    along, before = 0.0, floor(start)
+    along = 0.0
     for place, (name, weight) in enumerate(weights.items()):
         along += weight / total * count
         # The last one ends at `count` itself, whatever the sum of the shares was rounded to.
-        until = floor((count if place == len(weights) - 1 else along) + start)
-        drawn += [name] * (until - before)
-        before = until
+        until = count if place == len(weights) - 1 else min(count, floor(along + start))
+        drawn += [name] * (until - len(drawn))
     return drawn
 
 
