@@ -17,8 +17,8 @@ SOURCE = (
     "The teacher Ravi Sharma bought 3.5 kg of rice in Pune for Rs 1,250. His neighbour Meera Joshi sold 48 mangoes on "
     "12/05/2023. Both left at once."
 )
-# Made by hand. The names are spelt by their sound, the numbers as the language groups them, in ASCII digits.
-# Its first person, its second, and another name for her, as the text spells them.
+# Made by hand: the text in each language, numbers grouped as it groups them; its first person, its second, and another
+# name for her, spelt by their sound.
 LINES = (Path(__file__).parent / "translations.tsv").read_text(encoding="utf-8").splitlines()[1:]
 ROWS = {code: rest for code, *rest in (line.split("\t") for line in LINES)}
 CLEAN = {code: row[0] for code, row in ROWS.items()}
