@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from attar.api import Reject, Retry, RowError, SchemaRef
+from attar.recipe.expressions import render
 from attar.testing import FakeContext, StepContract, build, run_dataset_step, run_judge, run_row_step
 from attar_personas.catalogues import domains
 from attar_personas.distillation.assign import CheckTask, WriteTask
@@ -142,6 +143,11 @@ def test_the_nearest_tasks_come_first_and_suit_the_type() -> None:
         assert all(kind in suits[one["task_id"]] for one in made["candidates"])
 
 
+def test_a_language_is_written_by_its_name() -> None:
+    made = near(PERSONA, [{"output_type": "qa", "cross_language": "ta"}], language_axis="cross_language")
+    assert made[0]["cross_language"] == "Tamil"
+
+
 def test_rows_of_one_persona_share_no_candidate_while_there_are_enough() -> None:
     made = near(PERSONA, [{"output_type": "article"}] * 5)
     offered = [one["task_id"] for row in made for one in row["candidates"]]
@@ -207,6 +213,36 @@ def test_the_task_becomes_columns() -> None:
     )
     assert good == {"task_domain": "d", "task_context": "c two", "task_function": "f", "task_languages": ""}
     assert isinstance(bad, Reject) and bad.code == "unknown_task"
+
+
+# -- prompts ---------------------------------------------------------------------------------------------------------
+
+
+def prompt(name: str, **values: Any) -> str:
+    text = (ROOT / "prompts" / name).read_text(encoding="utf-8").split("# user\n", 1)[1]
+    return render(text, {"retry": Retry(), "params": {"min_words": 900}, **values})
+
+
+@pytest.mark.parametrize("layout", ["seed", "prefix_friendly"])
+def test_articles_are_asked_for_by_the_published_template(layout: str) -> None:
+    task = {"task_domain": "water", "task_context": "the tank is dry", "task_function": "share what is left"}
+    essay = prompt(
+        f"personas/essay_{layout}.md",
+        ps="a weaver",
+        domain="water",
+        question="How would you share what is left, when the tank is dry?",
+    )
+    assert prompt(f"distillation/article_{layout}.md", ps="a weaver", **task) == essay
+
+
+@pytest.mark.parametrize("name", ["article_prefix_friendly", "dialogue", "qa", "cot", "cross_lingual"])
+def test_what_is_the_same_for_all_rows_stands_first(name: str) -> None:
+    def one(value: str) -> str:
+        names = ("ps", "task_domain", "task_context", "task_function", "task_languages", "cross_language")
+        return prompt(f"distillation/{name}.md", **dict.fromkeys(names, value))
+
+    shared = next(n for n, (a, b) in enumerate(zip(one("x"), one("y"), strict=False)) if a != b)
+    assert shared > 0.8 * len(one("x"))
 
 
 # -- outputs ---------------------------------------------------------------------------------------------------------

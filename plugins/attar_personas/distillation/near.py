@@ -12,6 +12,7 @@ import regex
 from pydantic import Field
 
 from attar.api import Columns, Config, ConfigProblem, Context, Reject, Row, RowStep, SchemaRef, parse_type
+from attar.api.text import language
 from attar_personas.catalogues import domains
 from attar_personas.distillation.catalogue import Task, TaskCatalogue, load_tasks, task_problems
 from attar_personas.distillation.types import OUTPUT_TYPES
@@ -38,6 +39,9 @@ class NearTasksConfig(Config):
     )
     deals: str = Field("deals", description="list column of personas.deal: one row is made for each of its structs")
     type_axis: str = Field("output_type", description="the deals' field that holds the output type")
+    language_axis: str | None = Field(
+        None, description="the deals' field that holds a language, by code or name; written as its English name"
+    )
     k: int = Field(8, ge=1, le=100, description="candidates per row")
     column: str = Field("candidates", description="column for the candidates")
 
@@ -101,7 +105,8 @@ class NearTasks(RowStep[NearTasksConfig]):
                 }
                 for task in fit
             ]
-            made.append({**deal, "task_number": number + 1, config.column: shown})
+            named = {axis: language(deal[axis]).name} if (axis := config.language_axis) is not None else {}
+            made.append({**deal, **named, "task_number": number + 1, config.column: shown})
         return made
 
 
