@@ -228,6 +228,11 @@ def go_on(desk: Desk) -> str:
     return f"Run the recipe again ({desk.file or desk.recipe}), and what is decided goes on."
 
 
+def decided_line(desk: Desk) -> str:
+    """What to know of rows that are decided and still lie in review; "" where there are none."""
+    return f"{count(len(desk.pending), 'row')} decided, but not carried on yet. {go_on(desk)}" if desk.pending else ""
+
+
 def _export(desk: Desk, rows: Sequence[Waiting], file: Path, as_json: bool) -> int:
     from attar.cli.review_sheet import write_sheet
 
@@ -257,7 +262,9 @@ def _show(desk: Desk, rows: Sequence[Waiting], as_json: bool) -> int:
             shown.append({**_described(row, began), "history": history})
         print_json({"run": desk.name, "rows": shown})
         return 0
-    texts = [whole_row(row, desk.answers(row), began) for row, began in zip(rows, since, strict=True)]
+    texts = [
+        whole_row(row, desk.answers(row), began, desk.earlier(row)) for row, began in zip(rows, since, strict=True)
+    ]
     print("\n\n".join(texts) if texts else f"No row of {desk.name} waits.")
     return 0
 
@@ -276,8 +283,8 @@ def _list(desk: Desk, rows: Sequence[Waiting], as_json: bool) -> int:
     if rows:
         print("\n" + waiting_table(rows, since, datetime.now(UTC)))
         print(f"\nLook at one: attar review {desk.recipe} {rows[0].id[:8]} --show")
-    if desk.pending:
-        print(f"\n{count(len(desk.pending), 'row')} decided, but not carried on yet. {go_on(desk)}")
+    if line := decided_line(desk):
+        print("\n" + line)
     return 0
 
 

@@ -69,8 +69,11 @@ class Desk:
             AttarError: E750, the run has laid nothing out for review yet.
         """
         self.folder = folder
-        self.recipe = folder.absolute().parent.name
-        self.workspace = Workspace(folder.parent.parent, folder.absolute().parent.name)
+        home = (folder if folder.name not in ("", "..") else folder.resolve()).parent
+        self.recipe = home.absolute().name
+        self.workspace = (
+            Workspace(home.parent, home.name) if home.name else Workspace(home.absolute().parent, self.recipe)
+        )
         try:
             self._manifest = orjson.loads((folder / "manifest.json").read_bytes())
         except (OSError, orjson.JSONDecodeError):
@@ -85,7 +88,7 @@ class Desk:
 
     @property
     def name(self) -> str:
-        return f"{self.recipe}/{self.folder.name}"
+        return f"{self.recipe}/{self.folder.absolute().name}"
 
     def _read(self) -> Iterator[Waiting]:
         from attar.store.outcomes import read_outcomes
@@ -181,6 +184,10 @@ class Desk:
             raise fail("E751", f"{self.recipe} has no step {step!r}", help=suggest(step, known, "steps"))
         return [row for row in self.waiting if step in (None, row.step)]
 
+    def earlier(self, row: Waiting) -> list[Decision]:
+        """What was decided before on the same row at the same judge: on other texts, or in place of what counts."""
+        return [d for d in self.decisions if (d.row, d.step) == (row.id, row.step) and d != row.decided]
+
     # -- when and how ------------------------------------------------------------------------------------------
 
     def since(self, rows: Sequence[Waiting]) -> list[datetime | None]:
@@ -274,7 +281,8 @@ class Filed:
 def decide(
     row: Waiting, decision: Verb, reason: str, who: str, when: str, columns: Mapping[str, Any] | None = None
 ) -> Decision:
-    """A decision on a row, not filed yet."""
+    """A decision on a row, not filed yet. Broken characters in what a person wrote are spelt out."""
+    reason, who = (text.encode("utf-8", "backslashreplace").decode() for text in (reason.strip(), who))
     return Decision(row.key, row.step, row.id, decision, reason, who, when, dict(columns or {}), row.judged)
 
 

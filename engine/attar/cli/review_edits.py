@@ -85,8 +85,8 @@ def read_text(text: str, kind: str) -> Any:
                 return text
         return text
     try:
-        return json.loads(text, parse_constant=_no_constant)
-    except ValueError:
+        return json.loads(text, parse_constant=no_constant)
+    except (ValueError, RecursionError):
         shown = text if len(text) <= 60 else text[:57] + "…"
         raise Unfit(f"expected {kind} as JSON, found {shown!r}") from None
 
@@ -107,5 +107,6 @@ def fitting(name: str, value: Any, kind: str) -> Any:
     return value
 
 
-def _no_constant(text: str) -> Any:
+def no_constant(text: str) -> Any:
+    """For `json.loads`: NaN and the infinities, which JSON does not know."""
     raise ValueError(f"{text} is no JSON")

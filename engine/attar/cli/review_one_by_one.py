@@ -32,7 +32,7 @@ def one_by_one(desk: Desk, rows: Sequence[Waiting], who: str | None) -> int:
     name = reviewer(who)
     done = 0
     for number, (row, since) in enumerate(zip(rows, desk.since(rows), strict=True), start=1):
-        print(f"\n[{number} of {len(rows)}] {whole_row(row, desk.answers(row), since)}\n")
+        print(f"\n[{number} of {len(rows)}] {whole_row(row, desk.answers(row), since, desk.earlier(row))}\n")
         key = _key()
         if key == "q":
             break

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from attar.cli.review_desk import Desk, Waiting, decide
-from attar.cli.review_edits import Unfit, changed, demand_column, fitting, read_text, same
+from attar.cli.review_edits import Unfit, changed, demand_column, fitting, no_constant, read_text, same
 from attar.errors import AttarError, Diagnostic, fail
 from attar.errors.diagnostic import Span
 from attar.store.decisions import VERBS, Decision
@@ -157,8 +157,8 @@ class _Reading:
             if not part.strip():
                 continue
             try:
-                value = json.loads(part)
-            except ValueError as error:
+                value = json.loads(part, parse_constant=no_constant)
+            except (ValueError, RecursionError) as error:
                 self.fault(number, f"no JSON: {error}")
                 continue
             if not isinstance(value, dict):
@@ -235,7 +235,7 @@ class _Reading:
         if verb is None:
             return
         who = " ".join(line.values["who"].split()) or self.who
-        decision = decide(row, verb, line.values["reason"].strip(), who, self.when, columns)
+        decision = decide(row, verb, line.values["reason"], who, self.when, columns)
         if earlier is not None:
             same_said = earlier[1].says()[:2] == decision.says()[:2]
             what = "decided twice" if same_said else f"decided {earlier[1].decision} and {verb}, or edited differently"

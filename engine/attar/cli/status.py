@@ -38,6 +38,12 @@ def command(run: str | None, runs: Path, as_json: bool) -> int:
     from attar.display import details
 
     print(details(results, folder))
+    if any(counts.get("review") for counts in results.get("ledger", {}).values()) and (folder / "review").is_dir():
+        from attar.cli.review import decided_line
+        from attar.cli.review_desk import Desk
+
+        if line := decided_line(Desk(folder)):
+            print(line)
     return 0
 
 

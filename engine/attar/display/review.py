@@ -82,14 +82,23 @@ def decided_table(rows: Sequence[InReview], pending: set[str]) -> str:
     return table(("step", "id", "decision", "who", "when", "", "reason"), lines, left=7)
 
 
-def whole_row(row: InReview, answers: Mapping[str, str], since: datetime | None) -> str:
-    """A row in full: verdict, columns, every try with answers and feedback, and the decision where there is one."""
+def whole_row(
+    row: InReview, answers: Mapping[str, str], since: datetime | None, earlier: Sequence[Decided] = ()
+) -> str:
+    """A row in full: verdict, columns, every try with answers and feedback, and what was decided.
+
+    Args:
+        answers: request key → what the model said.
+        earlier: decisions on the same row that do not count for this text.
+    """
     began = f", since {since:%Y-%m-%d %H:%M} UTC" if since is not None else ""
     parts = [f"Row {row.id} at {row.step}{began}"]
     parts.append("Verdict\n" + "\n".join(_verdict(row)))
     parts.append("Row\n" + "\n".join(f"  {name}: {_value(value)}" for name, value in row.row.items()))
     if row.trail:
         parts.append("History\n" + "\n".join(_history(row.trail, answers)))
+    if earlier:
+        parts.append("Decided before\n" + "\n".join(line for one in earlier for line in _decision(one)))
     if row.decided is not None:
         parts.append("Decided\n" + "\n".join(_decision(row.decided)))
     return "\n\n".join(parts)

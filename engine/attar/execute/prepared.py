@@ -96,7 +96,7 @@ class Prepared:
             return 0  # this run never was: there is a better reason
         before = manifest.get("decisions", {})
         return sum(
-            stand.made - before.get(step, {"made": 0})["made"]
+            max(0, stand.made - before.get(step, {"made": 0})["made"])
             for step, stand in self.stands.items()
             if step in stage.steps
         )

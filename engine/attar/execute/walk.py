@@ -257,7 +257,8 @@ class Walker:
         """A row that a person has to look at: it waits, or goes the way that was decided for this text and verdict."""
         name = node.name
         decisions = self._facts.decisions
-        decision = decisions.get(review_key(name, scope.id, json_of(judged))) if decisions else None
+        was = json_of(judged) if decisions else b""
+        decision = decisions.get(review_key(name, scope.id, was)) if decisions else None
         if decision is None:
             self._end(node, scope, "review", code, detail, attempt, judged)
             return
@@ -272,7 +273,8 @@ class Walker:
             "reason": decision.reason,
         }
         if changed:
-            entry["before"] = {column: judged[column] for column in changed}
+            before = orjson.loads(was)
+            entry["before"] = {column: before.get(column) for column in changed}
         scope.trails.setdefault(name, []).append(entry)
         if decision.decision == "reject":
             self._end(node, scope, "rejected", "review_rejected", decision.reason, attempt, judged)
