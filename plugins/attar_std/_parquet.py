@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from attar.api import ConfigProblem, ParsedType
+from attar.api import ConfigProblem, ParsedType, Reject
 
 from ._files import DataFile, open_plain
 from ._fit import Column
@@ -172,9 +172,11 @@ def straight(batch: pa.RecordBatch, columns: Sequence[Column], closed: bool) -> 
     arrays = []
     for column in columns:
         at = batch.schema.get_field_index(column.source)
-        field = batch.schema.field(at) if at >= 0 else None
-        found = _kind_of(field) if field is not None else None
         wanted = column.kind
+        if at < 0 and wanted.nullable:
+            arrays.append(pa.nulls(batch.num_rows, arrow_type(wanted)))
+            continue
+        found = _kind_of(batch.schema.field(at)) if at >= 0 else None
         same = found is not None and (found.kind == wanted.kind or (found.kind, wanted.kind) == ("int", "float"))
         if not same or wanted.kind not in ("string", "int", "float", "bool"):
             return None
@@ -191,14 +193,33 @@ def straight(batch: pa.RecordBatch, columns: Sequence[Column], closed: bool) -> 
 
 
 def to_records(batch: pa.RecordBatch) -> list[Any]:
-    """The batch as one dict per row."""
+    """The batch as one dict per row; a Reject in the place of a row with text that is not UTF-8."""
     columns = []
+    broken: dict[int, Reject] = {}
     for field, array in zip(batch.schema, batch.columns, strict=True):
-        values, decode = array.to_pylist(), _decoder(field)
+        try:
+            values = array.to_pylist()
+        except UnicodeDecodeError:
+            values = _readable_values(field.name, array, broken)
+        decode = _decoder(field)
         columns.append(values if decode is None else list(map(decode, values)))
     if not columns:
         return [{} for _ in range(batch.num_rows)]
-    return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+    records: list[Any] = [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+    for place, why in broken.items():
+        records[place] = why
+    return records
+
+
+def _readable_values(name: str, array: pa.Array, broken: dict[int, Reject]) -> list[Any]:
+    values: list[Any] = []
+    for place, value in enumerate(array):
+        try:
+            values.append(value.as_py())
+        except UnicodeDecodeError:
+            values.append(None)
+            broken.setdefault(place, Reject("encoding", f"column {name!r} is not valid UTF-8"))
+    return values
 
 
 def _decoder(field: pa.Field) -> Callable[[Any], Any] | None:

@@ -174,15 +174,19 @@ class Block(RowStep[BlockConfig]):
         kinds = {name: kind._replace(nullable=True) for name, kind in parse_columns(self.config.columns).items()}
         columns: dict[str, list[Any]] = {name: [] for name in [self.config.text, *kinds]}
         codes: list[str | None] = []
+        details: list[str | None] = []
         for row in records_of(batch, set(batch.schema.names), self._incoming):
             made = self._apply("", row)
             codes.append(made.code if isinstance(made, Reject) else None)
+            details.append(made.detail if isinstance(made, Reject) else None)
             new = row if isinstance(made, Reject) else {**row, **made}
             for name, values in columns.items():
                 values.append(new.get(name))
         arrays = {name: arrow_array(columns[name], kind) for name, kind in kinds.items()}
         arrays[self.config.text] = pa.array(columns[self.config.text], pa.string())
-        return BatchResult(arrays, pa.array(codes, pa.string()) if any(codes) else None)
+        if not any(codes):
+            return BatchResult(arrays)
+        return BatchResult(arrays, pa.array(codes, pa.string()), pa.array(details, pa.string()))
 
 
 def _tokenizer_problems(block: type[Any], language: Any) -> Iterator[ConfigProblem]:

@@ -45,7 +45,7 @@ class Filter(RowStep[FilterConfig]):
     async def apply(self, row: Row, ctx: Context) -> Mapping[str, Any] | Reject:
         if self._where.of_row(row):
             return {}
-        return Reject(self.config.code, f"not true: {self.config.where}")
+        return Reject(self.config.code, self._detail)
 
     def apply_batch(self, batch: pa.RecordBatch, ctx: Context) -> BatchResult:
         """As `apply`; raises for a batch that holds a faulty row, and the engine then goes row by row."""
@@ -53,4 +53,10 @@ class Filter(RowStep[FilterConfig]):
 
         rows = records_of(batch, self._where.variables(), self._incoming)
         codes = [None if self._where.of_row(row) else self.config.code for row in rows]
-        return BatchResult({}, pa.array(codes, pa.string()) if any(codes) else None)
+        if not any(codes):
+            return BatchResult({})
+        return BatchResult({}, pa.array(codes, pa.string()), pa.repeat(pa.scalar(self._detail), len(codes)))
+
+    @property
+    def _detail(self) -> str:
+        return f"not true: {self.config.where}"

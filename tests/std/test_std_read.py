@@ -495,3 +495,49 @@ def test_real_input() -> None:
     assert len(pages) == 126 and set(codes(pages)) == {""} and pages[0][0] == pages[0][1]["source_id"]
     sections = read(DATA / "handbook_id")
     assert len(sections) == 114 and sections[0][1]["path"] == "advanced-administration.md"
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_broken_text_in_parquet_is_told_row_by_row(tmp_path: Path, bulk: bool) -> None:
+    texts = pa.StringArray.from_buffers(
+        4, pa.py_buffer(b"\0\0\0\0\1\0\0\0\3\0\0\0\3\0\0\0\4\0\0\0"), pa.py_buffer(b"a\xff\xfeb")
+    )
+    pq.write_table(pa.table({"text": texts, "n": pa.array([1, 2, 3, 4])}), tmp_path / "rows.parquet")
+    step = build(Read, {"path": str(tmp_path / "rows.parquet"), "columns": {"text": "string", "n": "int"}})
+    step.writes({})
+    context = FakeContext()
+    if bulk:
+        ((_, batch, bad),) = step.batches(0, 4, context)
+        assert batch.column("text").to_pylist() == ["a", None, "", "b"]
+        assert batch.column("n").to_pylist() == [1, None, 3, 4]
+        found = dict(bad)
+    else:
+        found = {n: row for n, (_, row) in enumerate(step.rows(0, 4, context)) if not isinstance(row, dict)}
+    assert found == {1: ("encoding", "column 'text' is not valid UTF-8")}
+
+
+def test_parquet_columns_go_straight_through_where_they_fit(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "s": pa.array(["a", None], pa.large_string()),
+            "i": pa.array([1, 2], pa.int32()),
+            "f": pa.array([1, None], pa.int64()),
+            "b": pa.array([True, None]),
+            "more": [1, 2],
+        }
+    )
+    pq.write_table(table, tmp_path / "rows.parquet")
+    columns = {"s": "string?", "n": "int", "f": "float?", "b": "bool?", "gone": "string?"}
+    step = build(Read, {"path": str(tmp_path / "rows.parquet"), "columns": columns, "map": {"n": "i"}})
+    step.writes({})
+    ((_, batch, bad),) = step.batches(0, 2, FakeContext())
+    rows = [row for _, row in step.rows(0, 2, FakeContext())]
+    assert not bad
+    assert (
+        batch.to_pylist()
+        == rows
+        == [
+            {"s": "a", "n": 1, "f": 1.0, "b": True, "gone": None},
+            {"s": None, "n": 2, "f": None, "b": None, "gone": None},
+        ]
+    )
