@@ -31,7 +31,7 @@ LEAST_P = 1e-4
 
 
 def counts_of(table: Table, *, seed: int, bias: float = 0.0) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
-    """Counts of DRAWS persons: of each variable, and of it with each of its conditions. `bias` of them get the first
+    """Counts of DRAWS persons: of each variable, and of it with each of its conditions. `bias` of them get the last
     value of each variable."""
     drawing = Drawing(table.variables, seed)
     single = {name: np.zeros(len(one.values), dtype=np.int64) for name, one in table.variables.items()}
@@ -44,7 +44,7 @@ def counts_of(table: Table, *, seed: int, bias: float = 0.0) -> tuple[dict[str, 
         codes = drawing.codes(np.arange(start, min(start + (1 << 17), DRAWS), dtype=np.int64))
         if bias:
             wrong = np.arange(start, start + len(codes["state"])) % round(1 / bias) == 0
-            codes = {name: np.where(wrong, 0, c) for name, c in codes.items()}
+            codes = {name: np.where(wrong, len(single[name]) - 1, c) for name, c in codes.items()}
         for name, counts in single.items():
             counts += np.bincount(codes[name], minlength=len(counts))
         for (other, name), counts in double.items():
