@@ -59,12 +59,15 @@ class Screen(RowStep[ScreenConfig]):
 
         columns = {name: batch.column(name) for name in self.config.columns}
         codes: list[str | None] = [None] * batch.num_rows
+        details: list[str | None] = [None] * batch.num_rows
         found = False
         for i in self._suspects(list(columns.values())):
             why = self._look({name: column[i].as_py() for name, column in columns.items()})
             if why is not None:
-                codes[i], found = why.code, True
-        return BatchResult({}, pa.array(codes, pa.string()) if found else None)
+                codes[i], details[i], found = why.code, why.detail, True
+        if not found:
+            return BatchResult({})
+        return BatchResult({}, pa.array(codes, pa.string()), pa.array(details, pa.string()))
 
     def _look(self, texts: Mapping[str, str | None]) -> Reject | None:
         from attar_personas.screen.names import real_names
