@@ -62,7 +62,10 @@ class ListRowSet:
             yield batch if columns is None else batch.select([*columns, "id"])
 
     def sorted_by(self, *keys: str) -> ListRowSet:
-        return ListRowSet(sorted(self._rows, key=lambda row: tuple(row[key] for key in keys)), self._columns)
+        def place(row: Row) -> tuple[tuple[bool, Any], ...]:  # nulls first, as the engine sorts
+            return tuple((row[key] is not None, 0 if row[key] is None else row[key]) for key in keys)
+
+        return ListRowSet(sorted(self._rows, key=place), self._columns)
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
