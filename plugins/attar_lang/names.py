@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import regex
 
-from attar.api.text import WORD, same_name, sentences, words
+from attar.api.text import WORD, Spoken, sentences, words
 
 _CAPITALISED = regex.compile(r"\p{Lu}[\p{L}\p{M}'’-]*|\p{Lu}\.")
 _CAPITALS_AT_END = regex.compile(r"(?: (?:\p{Lu}+|\p{Lu}\.))+$")  # Warga RT, Jalan A.
@@ -97,9 +97,9 @@ def _translated(run: str) -> bool:
     return any(word.casefold() in _TRANSLATED for word in words(run))
 
 
-@lru_cache(maxsize=256)
-def _words_of(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(words(text)))
+@lru_cache(maxsize=512)
+def _spoken(text: str) -> tuple[str, Spoken]:
+    return text.casefold(), Spoken(words(text))
 
 
 def holds(text: str, name: str) -> bool:
@@ -107,34 +107,18 @@ def holds(text: str, name: str) -> bool:
 
     Of a name of three words or more two thirds must be there: a title, or the word for a university, is translated.
     """
-    if not name.strip():
-        return True
-    if name.casefold() in text.casefold():
+    folded, there = _spoken(text)
+    if name.strip().casefold() in folded:
         return True
     parts = [part for part in words(name) if len(part) > 1 and not part.isdigit()]
     if not parts:
         return True
-    there = _words_of(text)
-    joined = "".join(parts)
-    if len(parts) > 1 and any(same_name(joined, word, endings=True) for word in there):
+    if len(parts) > 1 and there.has("".join(parts), endings=True):
         return True  # रविशर्मा
-    known = sum(1 for part in parts if any(same_name(part, word, endings=True) for word in there))
+    known = sum(1 for part in parts if there.has(part, endings=True))
     return known * 3 >= len(parts) * 2
 
 
-def missing(names: Sequence[Name], text: str, parts: Sequence[str] | None = None) -> list[Name]:
-    """Names that a text does not have.
-
-    Args:
-        parts: the text's sentences where they stand one to one with those the names are from: then a name has to be in
-            its own sentence, or in the one before or after.
-    """
-    lost: list[Name] = []
-    for name in names:
-        if parts is None:
-            there = text
-        else:
-            there = " ".join(parts[max(0, name.sentence - 1) : name.sentence + 2])
-        if not holds(there, name.text):
-            lost.append(name)
-    return lost
+def missing(names: Sequence[Name], text: str) -> list[Name]:
+    """Names that a text does not have."""
+    return [name for name in names if not holds(text, name.text)]

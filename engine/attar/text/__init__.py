@@ -8,7 +8,7 @@ from attar.text.languages import LANGUAGES, Language, UnknownLanguage, language
 from attar.text.numbers import Number, number_differences, numbers
 from attar.text.scripts import SCRIPTS, letters, script_of, script_share, scripts
 from attar.text.segments import WORD, Segment, characters, sentences, words
-from attar.text.skeleton import same_name, skeletons
+from attar.text.skeleton import Spoken, same_name, skeletons
 
 __all__ = [
     "LANGUAGES",
@@ -17,6 +17,7 @@ __all__ = [
     "Language",
     "Number",
     "Segment",
+    "Spoken",
     "UnknownLanguage",
     "ascii_digits",
     "characters",

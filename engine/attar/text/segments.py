@@ -30,7 +30,8 @@ _STOP = regex.compile(
 _AFTER = regex.compile(rf"[{regex.escape(_CLOSERS)}]*")
 _BREAK = regex.compile(r"\n[^\S\n]*(?:\n\s*|(?=(?:[-*•+]|#{1,6}|\p{Nd}{1,3}[.)])\s))|(?m:^#{1,6}\s[^\n]*)\n")
 _TOKEN_START = regex.compile(r"[\s(\[{\"'“‘«‹\-–—/,;:]")
-_DIGIT = regex.compile(r"\p{Nd}")
+_DIGITS = regex.compile(r"\p{Nd}+")
+_SPACE = regex.compile(r"\s*")
 _LATIN_UPPER = regex.compile(r"\p{Lu}")
 # Bengali, Assamese, Odia and Punjabi end sentences by a danda: a stop after a single character abbreviates. Tamil and
 # Malayalam write initials as single characters too.
@@ -151,54 +152,53 @@ def _pieces(text: str, start: int, end: int, rules: _Rules) -> Iterator[tuple[in
         yield left, end
 
 
+def _following(text: str, after: int, end: int) -> str:
+    """The first character that follows and is no white space; "" at the end."""
+    start = _SPACE.match(text, after, end).end()
+    return text[start : min(end, start + 1)]
+
+
 def _hard_ends(text: str, stop: Any, after: int, end: int) -> bool:
     """Whether a question or exclamation mark, a danda or the like ends the sentence."""
     if text[stop.start()] in "।॥。！？꧉؟":
         return True
-    following = text[after:end].lstrip()
     if after < end and not text[after].isspace():
         return False  # within a URL or a word (Yahoo!Mail, ?id=3)
     # “Where?” he asked: a quotation within the sentence
-    return not (after > stop.end() and following[:1].islower())
+    return not (after > stop.end() and _following(text, after, end).islower())
 
 
 def _soft_ends(text: str, left: int, stop: Any, after: int, end: int, rules: _Rules) -> bool:
     """Whether a full stop (or ۔, or …) ends the sentence."""
     mark = stop["soft"]
-    before = text[left : stop.start()]
-    rest = text[after:end]
-    following = rest.lstrip()
+    following = _following(text, after, end)
     if not following:
         return True
+    spaced = text[after].isspace()
+    if mark != "۔" and not spaced:
+        return mark == "…" and not text[after].isalnum()
+    word = _last_token(text, left, stop.start())
+    number = bool(word) and _DIGITS.fullmatch(word) is not None
+    # 1. First; but "in 1947. Then" ends
+    item = number and not text[max(left, stop.start() - 40) : stop.start() - len(word)].strip(" \t\n#*-([\"'")
     if mark == "۔":
-        word = _last_token(before)
-        numbered = bool(word) and all(_DIGIT.match(char) for char in word)
-        return not (numbered and (_DIGIT.match(rest) is not None or not before[: -len(word)].strip()))
-    if not rest[0].isspace():
-        return mark == "…" and not rest[0].isalnum()
-    if len(mark) > 1 or mark == "…":
-        return not following[0].islower()
-    if after > stop.end() and following[0].islower():
-        return False  # (dkk.) pergi
-    word = _last_token(before)
+        return not (number and (item or (not spaced and _DIGITS.match(following) is not None)))
     quoted = after > stop.end()
+    if len(mark) > 1 or mark == "…" or quoted:
+        return not following.islower()  # Well... maybe; (dkk.) pergi
     if not word:
         return True
-    if word.isdigit() or all(_DIGIT.match(char) for char in word):
-        return bool(before[: -len(word)].strip(" \t\n#*-([\"'"))  # 1. First; but "in 1947. Then" ends
-    if quoted:
-        return True
-    return not _abbreviates(word, following, rules)
+    return not item if number else not _abbreviates(word, following, rules)
 
 
 def _abbreviates(word: str, following: str, rules: _Rules) -> bool:
     if word in rules.never:
         return True
     if word in rules.numbered:
-        return _DIGIT.match(following) is not None
+        return _DIGITS.match(following) is not None
     if word in rules.closing:
         return _LATIN_UPPER.match(following) is None
-    if "." in word and all(len(part) <= 3 for part in word.split(".")) and not _DIGIT.search(word):
+    if "." in word and all(len(part) <= 3 for part in word.split(".")) and not _DIGITS.search(word):
         return _LATIN_UPPER.match(following) is None or len(word) <= 3  # a.k.a, பி.ஏ, U.S
     if len(word) == 1 and word.isupper():
         return True  # A. P. J.
@@ -208,9 +208,9 @@ def _abbreviates(word: str, following: str, rules: _Rules) -> bool:
     return single and _SINGLE_ABBREVIATES.match(word) is not None and word not in _SINGLE_WORDS
 
 
-def _last_token(before: str) -> str:
-    """The characters straight before a stop, back to a space, bracket, quote or comma."""
-    position = len(before)
-    while position and not _TOKEN_START.match(before[position - 1]):
-        position -= 1
-    return before[position:]
+def _last_token(text: str, left: int, stop: int) -> str:
+    """The characters straight before a stop, back to a space, bracket, quote or comma; at most 40 of them."""
+    start = stop
+    while start > max(left, stop - 40) and not _TOKEN_START.match(text, start - 1):
+        start -= 1
+    return text[start:stop]

@@ -12,7 +12,7 @@ Classes: k (k g c q), s (s sh ch j z), t (t d th dh), p (p b f v w), n, m, r, l,
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice, product
 
@@ -56,6 +56,7 @@ _LATIN_SINGLE = _table("k:kgq", "s:sjz", "t:td", "p:pbfvw", "m:m", "n:n", "l:l",
 _VOWEL_ROW = "a a i i u u ai ai ai ai ai ai au au u u"
 _VOWELS = dict(zip(range(0x05, 0x15), map(frozenset, _VOWEL_ROW.split()), strict=True))
 _LATIN_VOWELS = {"a": "a", "e": "ia", "i": "ia", "o": "ua", "u": "ua", "ee": "i", "ii": "i", "oo": "u", "uu": "u"}
+_LONG, _ENDING = 4, 4  # consonants of a word that may differ in one; of what may follow a name
 _MOST = 24  # alternatives of one word; each doubtful letter doubles them
 _REPEATED = regex.compile(r"(.)\1+")
 
@@ -95,27 +96,64 @@ def _first_vowel(word: str) -> frozenset[str]:
     return frozenset("aiu")
 
 
+class Spoken:
+    """Many words, to be asked for names by their sound; as `same_name`, but without looking at every word each time."""
+
+    __slots__ = ("_forms", "_near", "_starts", "_words")
+
+    def __init__(self, several: Iterable[str]) -> None:
+        self._words: set[str] = set()
+        self._forms: dict[str, set[str]] = {}  # skeleton → what the first vowel of such words may be
+        self._starts: dict[str, set[str]] = {}  # the same for what skeletons begin with
+        self._near: dict[str, set[str]] = {}  # skeleton less one consonant → skeletons
+        for word in several:
+            folded = word.casefold()
+            if folded in self._words:
+                continue
+            self._words.add(folded)
+            vowels = _first_vowel(word)
+            for form in skeletons(word):
+                self._forms.setdefault(form, set()).update(vowels)
+                for end in range(max(2, len(form) - _ENDING), len(form)):
+                    self._starts.setdefault(form[:end], set()).update(vowels)
+                if len(form) >= _LONG:
+                    for one in _less_one(form):
+                        self._near.setdefault(one, set()).add(form)
+
+    def has(self, name: str, *, endings: bool = False) -> bool:
+        """Whether one of the words may be this name (a single word).
+
+        Args:
+            endings: the word may carry more at its end, as names do where case is a suffix (ரவியின், রবির).
+        """
+        if name.casefold() in self._words:
+            return True
+        vowels = _first_vowel(name)
+        for form in skeletons(name):
+            if not vowels.isdisjoint(self._forms.get(form, ())):
+                return True
+            if endings and len(form) >= 2 and not vowels.isdisjoint(self._starts.get(form, ())):
+                return True
+            if len(form) >= _LONG:
+                near = set().union(*(self._near.get(one, ()) for one in _less_one(form)))
+                if any(_one_edit(form, other) and not vowels.isdisjoint(self._forms[other]) for other in near):
+                    return True
+        return False
+
+
 def same_name(one: str, other: str, *, endings: bool = False) -> bool:
-    """Whether two words may be one name, each in its script.
+    """Whether two words may be one name, each in its script. Words of four consonants or more may differ in one.
 
     Args:
         one, other: single words.
-        endings: `other` may carry more at its end, as names do where case is a suffix (ரவியின், রবির).
+        endings: `other` may carry more at its end.
     """
-    if one.casefold() == other.casefold():
-        return True
-    if not _first_vowel(one) & _first_vowel(other):
-        return False
-    mine, theirs = skeletons(one), skeletons(other)
-    if mine & theirs:
-        return True
-    for left in mine:
-        for right in theirs:
-            if endings and len(left) >= 2 and right.startswith(left) and len(right) - len(left) <= 4:
-                return True
-            if min(len(left), len(right)) >= 4 and _one_edit(left, right):
-                return True
-    return False
+    return Spoken([other]).has(one, endings=endings)
+
+
+def _less_one(form: str) -> set[str]:
+    """The form itself, and with any one of its consonants left out: forms one edit apart share one of these."""
+    return {form, *(form[:i] + form[i + 1 :] for i in range(len(form)))}
 
 
 def _one_edit(one: str, other: str) -> bool:
