@@ -186,3 +186,21 @@ def test_an_includes_paths_are_its_own(tmp_path: Path) -> None:
     assert [(gate.model, gate.met) for gate in gates(tmp_path / "whole.yaml")] == [
         ("part.teacher", True), ("part.judge", True),
     ]  # fmt: skip
+
+
+def test_a_model_that_is_rehearsed_by_its_recipe_is_only_warned_of(tmp_path: Path) -> None:
+    evals(tmp_path / "evals.json", milu={"acc,none": 0.1})
+    file = recipe(tmp_path, "backend: rehearsal, evals: evals.json, requires: {milu: 0.3}")
+    plan, found = check(file)
+    assert plan is not None
+    assert [(one.code, one.severity) for one in found if one.code == "E646"] == [("E646", "warning")]
+
+
+def test_a_plan_tells_what_a_run_would_refuse(tmp_path: Path, server: StandInServer) -> None:
+    evals(tmp_path / "evals.json", milu={"acc,none": 0.1})
+    file = recipe(tmp_path, "evals: evals.json, requires: {milu: 0.3}")
+    attar = Attar(tmp_path, server.url)
+    assert (
+        "model trouble: model 'google/gemma-3-12b-it' did not pass" in attar("plan", file, "--runs", attar.runs).stdout
+    )
+    assert "error[E646]" in attar("try", file, "--runs", attar.runs, expect=2).stderr

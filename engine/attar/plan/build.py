@@ -13,13 +13,12 @@ from attar.plan.configs import draft_steps
 from attar.plan.draft import Draft
 from attar.plan.faults import Faults
 from attar.plan.files import Files
-from attar.plan.gates import find_gates
 from attar.plan.graph import connect, edges_of, find_cycles, report_unreachable, topological
 from attar.plan.models import check_models, report_unused, report_unused_params
 from attar.plan.outputs import Outputs
 from attar.plan.regions import plan_retries, waits
 from attar.plan.stages import Cut, can_batch, cut, in_order
-from attar.plan.types import GateRule, Plan, PlannedOutput, PlannedStep, Stage
+from attar.plan.types import Gate, GateRule, Plan, PlannedOutput, PlannedStep, Stage
 from attar.recipe.loaded import LoadedRecipe, YamlPath
 from attar.registry import Registry
 
@@ -63,11 +62,7 @@ def build(
     Flow(loaded, drafts, faults).follow(order)
     plan_retries(drafts, order, stage_of, faults)
     planned_outputs = outputs.build()
-    found_gates = find_gates(loaded, drafts, registry, faults)
-    for gate in found_gates if gates != "later" else ():
-        if gate.problem is not None:
-            stops = gates == "stop" and loaded.models[gate.model].backend != "rehearsal"
-            faults.add(gate.problem if stops else replace(gate.problem, severity="warning"))
+    found_gates = _gates(loaded, drafts, registry, faults, gates)
     if faults.any_error or any(one.severity == "error" for one in told):
         return None, faults.all()
     report_unused(loaded, drafts, faults)
@@ -78,6 +73,22 @@ def build(
     if fingerprints and not _fingerprint(plan, registry, faults, loaded):
         return None, faults.all()
     return plan, faults.all()
+
+
+def _gates(
+    loaded: LoadedRecipe, drafts: Mapping[str, Draft], registry: Registry, faults: Faults, rule: GateRule
+) -> tuple[Gate, ...]:
+    """What the recipe requires of its models, judged; unmet requirements are told as the rule says."""
+    if not any(spec.requires or spec.evals for spec in loaded.models.values()):
+        return ()
+    from attar.plan.gates import find_gates  # 5 ms that a recipe without requirements need not pay
+
+    found = find_gates(loaded, drafts, registry, faults)
+    for gate in found if rule != "later" else ():
+        if gate.problem is not None:
+            stops = rule == "stop" and loaded.models[gate.model].backend != "rehearsal"
+            faults.add(gate.problem if stops else replace(gate.problem, severity="warning"))
+    return found
 
 
 def _fingerprint(plan: Plan, registry: Registry, faults: Faults, loaded: LoadedRecipe) -> bool:
