@@ -29,7 +29,9 @@ from attar.api import (
     Verdict,
     parse_type,
 )
-from attar.testing.fakes import FakeContext, columns_of
+from attar.api.bulk import row_by_row
+from attar.store.arrow import from_batch, to_batch
+from attar.testing.fakes import FakeContext, ListRowSet, columns_of, make_rows
 from attar.testing.steps import build, run_dataset_step, run_judge, run_row_step, run_source
 
 
@@ -118,6 +120,41 @@ class StepContract:
             elif isinstance(result, RowError):
                 code = result.code
             assert code == "" or (code == code.lower() and code.replace("_", "").isalnum()), f"{code!r}: not snake_case"
+
+    def test_bulk_is_row_by_row(self) -> None:
+        """What a step does to Arrow batches is what it does to rows; a batch that it refuses is taken row by row."""
+        step = self._build()
+        if isinstance(step, RowStep) and step.can_batch():
+            self._compare_batch(step)
+        elif isinstance(step, DatasetStep) and step.can_batch() and type(step).apply is not DatasetStep.apply:
+            rows = ListRowSet(make_rows(self.rows))
+            bulk = list(row_by_row(step.apply_batches(rows, self._context()), rows))
+            assert _plain(bulk) == _plain(list(step.apply(rows, self._context())))
+        else:
+            pytest.skip("the step has one way only")
+
+    def _compare_batch(self, step: RowStep[Any]) -> None:
+        incoming = self._incoming()
+        leaving = step.writes(incoming)
+        batch, bad = to_batch(self.rows, incoming)
+        assert not bad, f"the contract's rows do not fit their columns: {bad}"
+        try:
+            made = step.apply_batch(batch, self._context())
+        except Exception:
+            pytest.skip("the step refuses this batch, and the engine takes it row by row")
+        codes = [None] * len(self.rows) if made.reject is None else made.reject.to_pylist()
+        rows = from_batch(batch)
+        changed = {name: array.to_pylist() for name, array in made.columns.items() if name in leaving}
+        for i, single in enumerate(run_row_step(step, self.rows, self._context())):
+            if isinstance(single, Reject):
+                assert codes[i] == single.code, f"row {i}: rejected as {single.code}, in bulk {codes[i]}"
+            else:
+                assert isinstance(single, Mapping), f"row {i}: {single!r}; in bulk the step should refuse the batch"
+                assert codes[i] is None, f"row {i}: stays, in bulk rejected as {codes[i]}"
+                for name, values in changed.items():
+                    if parse_type(leaving[name]).kind in ("string", "int", "float", "bool"):
+                        wanted = {**rows[i], **single}.get(name)
+                        assert values[i] == wanted, f"row {i}, {name}: {wanted!r}, in bulk {values[i]!r}"
 
     def test_same_seed_same_result(self) -> None:
         assert _plain(self._run()) == _plain(self._run())
