@@ -261,6 +261,7 @@ def test_every_fault_of_a_sheet_is_told_with_its_line_and_nothing_is_filed(team:
         (["ab"], "say what to do"),
         (["--edit", "--all", "--reason", "x"], "at least one --set"),
         (["zz", "--approve", "--reason", "x"], "no row in review"),
+        (["6", "--show"], "3 rows have ids that begin with '6'"),
         (["--all", "--edit", "--set", "id=x", "--reason", "x"], "id is the row's name"),
         (["--all", "--edit", "--set", "n=[1", "--reason", "x"], "expected int as JSON, found '[1'"),
         (["--all", "--step", "sond", "--approve", "--reason", "x"], "did you mean 'sound'?"),
@@ -277,6 +278,32 @@ def test_what_cannot_be_is_refused(
     done = attar("review", "review", *words)
     assert done.code == 2 and said in done.err, done
     assert read_decisions(first / "runs" / "review" / "journal") == ()
+
+
+def test_programs_read_json(team: Team) -> None:
+    row = next(row for row in team.waiting() if row["code"] == "failed_clear")
+    assert row["verdict"]["scores"] == {"clear": 1.0, "mean": 0.0} and re.fullmatch(r"\d{4}-.*Z", row["since"])
+    (shown,) = json.loads(team.review(row["id"], "--show", "--json"))["rows"]
+    assert {name: shown[name] for name in row} == row
+    tries = [(e["step"], e["attempt"], "answer" in e, e.get("outcome")) for e in shown["history"]]
+    assert tries == [
+        ("draft", 1, True, None),
+        ("draft", 2, True, None),
+        ("sound", 1, True, None),
+        ("sound", 1, False, "fail"),
+        ("sound", 2, True, None),
+        ("sound", 2, False, "fail"),
+    ]
+    filed = json.loads(team.review(row["id"], "--approve", "--reason", "fine", "--json"))
+    assert {name: filed[name] for name in ("written", "unchanged", "replaced", "waiting")} == {
+        "written": 1,
+        "unchanged": 0,
+        "replaced": 0,
+        "waiting": 7,
+    }
+    assert json.loads(team.review("--json"))["decided"] == 1
+    assert "1 row decided, but not carried on yet." in team.say("status", "review")
+    assert "Decided\n  approve by Asha at 2" in team.review(row["id"], "--show")
 
 
 def test_a_changed_mind_counts_and_another_text_waits_again(team: Team) -> None:
