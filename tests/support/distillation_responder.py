@@ -73,7 +73,8 @@ def respond(messages: Messages, body: Mapping[str, Any], rng: Random) -> str | d
 
     kind = kind_of(messages)
     # Drawn first and always, so that the verdict does not depend on how long the answer turns out.
-    judged, doubted, broken = rng.random(), rng.random() < share("BORDERLINE", "0"), rng.random()
+    judged, doubt, broken = rng.random(), rng.random(), rng.random()
+    doubted = kind == "validation" and doubt < share("BORDERLINE", "0")
     if kind in JUDGES:
         bad = judged < share("JUDGE_FAILS", "0.3")
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -169,12 +169,21 @@ def edits(before: str, after: str) -> list[str]:
     """What was changed between two texts, word by word: `old → new`, with nothing on one side where words were put in
     or left out."""
     old, new = before.split(), after.split()
+    # What both begin and end with is found at once; the matcher's time grows with the square of what is left.
+    start = _shared(old, new)
+    end = _shared(old[start:][::-1], new[start:][::-1])
+    old, new = old[start : len(old) - end], new[start : len(new) - end]
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     return [
         f"{' '.join(old[i1:i2])} → {' '.join(new[j1:j2])}".strip()
         for kind, i1, i2, j1, j2 in matcher.get_opcodes()
         if kind != "equal"
     ]
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many items two sequences begin with alike."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def grams(text: str) -> set[str]:
