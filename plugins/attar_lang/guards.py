@@ -19,12 +19,11 @@ from attar.api.text import (
     numbers,
     script_share,
     scripts,
-    sentences,
     words,
 )
 from attar_lang.identify import identify, mates
 from attar_lang.marks import CLOSE, OPEN, Kept, spans
-from attar_lang.names import Name, capital_words, capitalised, holds, missing
+from attar_lang.names import Name, capital_words, capitalised, holds, missing, split
 
 _ENDS = "।॥۔؟.!?…。！？꧉"
 _CLOSERS = " \t\n\"'”’»)]}›*_`"
@@ -130,8 +129,8 @@ def _untranslated(pair: Pair) -> Iterator[Fault]:
     if _flat(pair.source) == _flat(pair.target):
         yield Fault("untranslated", told)
         return
-    mine = [_flat(one.text) for one in sentences(pair.target) if len(words(one.text)) >= 4]
-    known = {_flat(one.text) for one in sentences(pair.source)}
+    mine = [_flat(one.text) for one in split(pair.target) if len(words(one.text)) >= 4]
+    known = {_flat(one.text) for one in split(pair.source)}
     if mine and sum(1 for one in mine if one in known) * 2 > len(mine):
         yield Fault("untranslated", "Most sentences stand as they were in the source. Translate every one.")
 
@@ -204,8 +203,8 @@ def _truncation(pair: Pair) -> Iterator[Fault]:
     if has < had:
         yield Fault("truncated", f"The source has {had} paragraphs, the translation {has}. Leave none out.")
         return
-    mine = len(sentences(pair.source, pair.source_language))
-    theirs = len(sentences(pair.target, pair.language))
+    mine = len(split(pair.source, pair.source_language and pair.source_language.code))
+    theirs = len(split(pair.target, pair.language and pair.language.code))
     if mine >= 3 and theirs < 0.6 * mine:
         yield Fault("truncated", f"The source has {mine} sentences, the translation {theirs}. Leave none out.")
 
@@ -308,8 +307,8 @@ def _without_kept(pair: Pair) -> str:
 
 def _swapped(pair: Pair, given: Sequence[str]) -> tuple[str, str] | None:
     """Two names that have traded sentences, where the texts' sentences stand one to one."""
-    mine = [one.text for one in sentences(pair.source, pair.source_language)]
-    theirs = [one.text for one in sentences(pair.target, pair.language)]
+    mine = [one.text for one in split(pair.source, pair.source_language and pair.source_language.code)]
+    theirs = [one.text for one in split(pair.target, pair.language and pair.language.code)]
     if len(mine) != len(theirs) or len(mine) < 2:
         return None
     names = [*given]

@@ -8,36 +8,12 @@ from typing import NamedTuple
 
 import regex
 
-from attar.api.text import WORD, Spoken, sentences, words
+from attar.api.text import WORD, Segment, Spoken, sentences, words
+from attar_lang.capitals import BESIDE, WHOLE
 
 _CAPITALISED = regex.compile(r"\p{Lu}[\p{L}\p{M}'’-]*|\p{Lu}\.")
 _CAPITALS_AT_END = regex.compile(r"(?: (?:\p{Lu}+|\p{Lu}\.))+$")  # Warga RT, Jalan A.
 _BETWEEN = regex.compile(r"[ \u00a0]+|[ \u00a0]*[-–][ \u00a0]*")
-
-
-def _words(text: str) -> list[str]:
-    return text.split()
-
-
-# Words with a capital that are translated, not spelt by sound: a sequence that holds one is no name to compare.
-_TRANSLATED = frozenset(
-    _words("""
-    monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
-    september october november december senin selasa rabu kamis jumat sabtu minggu januari februari maret mei juni
-    juli agustus oktober desember india indian indians bharat hindustan indonesia indonesian english hindi bengali
-    tamil telugu marathi gujarati kannada malayalam punjabi odia assamese urdu sanskrit javanese inggris china chinese
-    japan japanese america american britain british germany german france french russia russian europe european asia
-    asian africa african arab arabic greek roman ministry minister government department university institute college
-    school hospital court council committee commission board bank company corporation limited party union state states
-    district republic national international central supreme high prime president chief secretary parliament assembly
-    act constitution article section chapter figure table north south east west northern southern eastern western
-    river ocean sea lake mount mountain island street road city village temple church mosque museum library station
-    airport festival day year century war world earth sun moon god king queen prince princess sir madam mr mrs ms dr
-    prof professor doctor lord lady saint the a an i in of and for to kementerian menteri pemerintah universitas
-    sekolah rumah sakit negara republik presiden jalan kota desa pulau gunung sungai laut bapak ibu tuan nyonya undang
-    pasal bab hindu muslim christian buddhist sikh jain islam hinduism buddhism internet email ok yes no
-    """)
-)
 
 
 class Name(NamedTuple):
@@ -50,13 +26,15 @@ class Name(NamedTuple):
 def capitalised(text: str) -> list[Name]:
     """Sequences of words with a capital in Latin text, in order. The first word of a sentence, or after a colon (which
     labels a speaker or a step), counts only where another follows it, or where it stands within a sentence elsewhere;
-    capitals alone (NATO) and single letters do not."""
+    capitals alone (NATO), single letters and titles (Most Words With a Capital) do not."""
     found: list[Name] = []
     firsts: list[Name] = []
-    for number, sentence in enumerate(sentences(text)):
+    for number, sentence in enumerate(split(text)):
+        if _is_title(sentence.text):
+            continue
         for start, run in _runs(sentence.text):
-            run = _CAPITALS_AT_END.sub("", run)
-            if run.isupper() or len(run) < 3 or _translated(run):
+            run, start = _name_in(run, start)
+            if len(run) < 3 or run.isupper() or any(word.casefold() in WHOLE for word in words(run)):
                 continue
             opening = sentence.text.rfind(":", 0, start) + 1
             lone_first = not WORD.search(sentence.text, opening, start) and " " not in run
@@ -69,10 +47,7 @@ def capital_words(text: str) -> set[str]:
     """Words with a capital that stand within a sentence, abbreviations (GST, Rs) among them: a translation may leave
     them in Latin letters, although some of them are better translated."""
     return {
-        word
-        for sentence in sentences(text)
-        for word in words(sentence.text)[1:]
-        if _CAPITALISED.match(word) is not None
+        word for sentence in split(text) for word in words(sentence.text)[1:] if _CAPITALISED.match(word) is not None
     }
 
 
@@ -93,8 +68,28 @@ def _runs(text: str) -> Iterable[tuple[int, str]]:
         yield start, text[start:end].rstrip("-'’")
 
 
-def _translated(run: str) -> bool:
-    return any(word.casefold() in _TRANSLATED for word in words(run))
+def _name_in(run: str, start: int) -> tuple[str, int]:
+    """The run without what is translated beside a name and without capitals at its end, and its new place."""
+    run = _CAPITALS_AT_END.sub("", run)
+    found = [match for match in WORD.finditer(run) if match[0].casefold() not in BESIDE]
+    if not found:
+        return "", start
+    return run[found[0].start() : found[-1].end()], start + found[0].start()
+
+
+def _is_title(sentence: str) -> bool:
+    """Whether it is a heading in which so many words have a capital that it says nothing."""
+    if sentence.endswith((".", "!", "?")):
+        return False
+    several = [word for word in words(sentence) if word[0].isalpha()]
+    capitals = sum(1 for word in several if word[0].isupper())
+    return len(several) >= 4 and capitals * 5 >= len(several) * 4
+
+
+@lru_cache(maxsize=64)
+def split(text: str, language: str | None = None) -> tuple[Segment, ...]:
+    """The sentences of a text; the guards ask for those of one text several times."""
+    return tuple(sentences(text, language))
 
 
 @lru_cache(maxsize=512)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from attar.api.text import LANGUAGES, native_digits, sentences
 from attar_lang.guards import SCORES, Pair, examine
 from attar_lang.marks import Kept, protect, restore
+from attar_lang.names import capitalised
 
 SOURCE = (
     "The teacher Ravi Sharma bought 3.5 kg of rice in Pune for Rs 1,250. His neighbour Meera Joshi sold 48 mangoes on "
@@ -213,3 +214,20 @@ def test_any_pair_of_texts_can_be_examined(source: str, target: str, code: str) 
 def test_numbers_and_marks_of_a_text_are_equal_to_themselves(text: str, code: str) -> None:
     found = examine(Pair(text, text, LANGUAGES[code], LANGUAGES[code]))
     assert {fault.code for fault in found.faults} <= {"wrong_script"}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("On Monday, Prime Minister Nehru opened the Bhakra Dam in Punjab.", ["Nehru", "Bhakra", "Punjab"]),
+        ("Pak Hasan Basri pergi ke Sungai Musi. Warga RT 04 ikut.", ["Hasan Basri", "Musi"]),
+        ("He works at the Reserve Bank of India. Every Friday it rains.", []),
+        ("Then Ravi left for Sri Lanka. Ravi came back.", ["Ravi", "Sri Lanka", "Ravi"]),
+        ("Dr. A. P. J. Abdul Kalam met Prof. Rao.", ["Abdul Kalam", "Rao"]),
+        ("How To Grow Rice In Madurai\n\nFarmers know.", []),
+        ("NATO and IBM met. See www.Example.org or /Home/Ravi.", []),
+        ("रवि Pune गया।", ["Pune"]),
+    ],
+)
+def test_names_found_by_their_capitals(text: str, names: list[str]) -> None:
+    assert [name.text for name in capitalised(text)] == names
