@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.runs import Attar
 
-from attar.testing import build
+from attar.testing import build, run_source
 from attar_personas.population.marginals import SAMPLED, TooLarge, exact_joint, joint_of
 from attar_personas.population.source import Population
 from attar_personas.population.tables import TableError, load_table
@@ -335,3 +335,15 @@ def test_validate_tells_the_faults_of_a_table(tmp_path: Path) -> None:
     assert "variables.marital_status.shares.15-59.married" in said
     assert "r.yaml:4" in said
     assert "Traceback" not in said
+
+
+def test_the_table_of_the_docs_is_whole(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "population-tables.md").read_text(encoding="utf-8")
+    (tmp_path / "island.yaml").write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    rows = [
+        row for _, row in run_source(build(Population, {"table": str(tmp_path / "island.yaml"), "seed": 1}), 0, 500)
+    ]
+    assert {row["occupation"] for row in rows if row["age"] < 15} == {"child"}
+    assert all(row["second_language"] != row["language"] for row in rows)
+    assert any("who goes out fishing, speaks" in row["persona"] for row in rows)
+    assert not any("{" in row["persona"] or "  " in row["persona"] for row in rows)
