@@ -18,7 +18,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-GROUP = 50_000
+GROUP = 20_000
 PER_FILE = 1_000_000
 COMPACT = pa.schema([(name, pa.string()) for name in ("id", "persona", "domain")])
 REJECTED = pa.schema([(name, pa.string()) for name in ("id", "code", "row")])

@@ -383,7 +383,10 @@ class Read(BatchSource[ReadConfig]):
     def _slice(self, file: DataFile, mark: Mark, begin: int, end: int | None) -> Iterator[tuple[int, Any]]:
         """Records begin ≤ i < end of one file, as (number of the first, records); those of Parquet as a batch."""
         if file.format == "parquet":
-            wanted = [column.source for column in self._ready()[1]] if self.config.columns is not None else None
+            columns = self._ready()[1]
+            wanted = [column.source for column in columns] if self.config.columns is not None else None
+            if wanted is not None and self.config.id is not None:
+                wanted.append(self._id_source(columns))
             yield from parquet_batches(file, begin, end, wanted)
             return
         for chunk in chunks(file, self._options(), mark):

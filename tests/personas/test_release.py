@@ -111,6 +111,25 @@ def test_a_total_is_drawn_from_what_the_cap_leaves(tmp_path: Path, release: Path
     assert {row["id"] for row in smaller} < {row["id"] for row in lines(release)}
 
 
+def test_with_ids_the_choice_does_not_depend_on_order(tmp_path: Path) -> None:
+    rows = [
+        {"uid": f"p{n}", "who": f"person {n // 2}", "field": ("rice", "tea", "jute")[n % 3], "how": n}
+        for n in range(90)
+    ]
+    chosen = []
+    for name, some in (("a.parquet", rows), ("b.parquet", rows[::-1])):
+        pq.write_table(pa.Table.from_pylist(some), tmp_path / name)
+        words = {"personas": tmp_path / name, "persona_key": "who", "domain_key": "field", "id_key": "uid"}
+        params = [word for key, value in words.items() for word in ("-p", f"{key}={value}")]
+        Attar(tmp_path, None)(
+            "run", RECIPE, *params, "-p", "cap=6", "-p", "rows=15", "--runs", tmp_path / name[0], "--quiet"
+        )
+        chosen.append(lines(run_folder(tmp_path / name[0], NAME) / "release"))
+    first, second = ({row["id"]: row["persona_description"] for row in one} for one in chosen)
+    assert first == second and len(set(first.values())) == 15
+    assert [row["id"] for row in chosen[0]] == [row["id"] for row in reversed(chosen[1])]
+
+
 # -- what is in the folder ---------------------------------------------------------------------------------------------
 
 

@@ -516,6 +516,17 @@ def test_broken_text_in_parquet_is_told_row_by_row(tmp_path: Path, bulk: bool) -
     assert found == {1: ("encoding", "column 'text' is not valid UTF-8")}
 
 
+def test_the_id_column_of_parquet_need_not_be_among_the_columns(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"uid": ["a", "b", "a"], "t": ["x", "y", "z"]}), tmp_path / "rows.parquet")
+    step = build(Read, {"path": str(tmp_path / "rows.parquet"), "id": "uid", "columns": {"t": "string"}})
+    step.writes({})
+    context = FakeContext()
+    assert step.count(context) == 3
+    found = list(step.rows(0, 3, context))
+    assert found[:2] == [("a", {"t": "x"}), ("b", {"t": "y"})]
+    assert found[2][1] == ("duplicate_id", "'a' first seen at record 1")
+
+
 def test_parquet_columns_go_straight_through_where_they_fit(tmp_path: Path) -> None:
     table = pa.table(
         {

@@ -48,7 +48,7 @@ class PersonaRelease(Sink[PersonaReleaseConfig]):
     `manifest.json`, `sha256sums.txt`.
 
     Ids are UUIDs of version 8, made of the rows' own ids. Equal rows give equal bytes. Streams; memory holds some
-    50,000 rows, and 8 bytes of each id to see that none comes twice.
+    20,000 rows, and 8 bytes of each id to see that none comes twice.
     """
 
     Config = PersonaReleaseConfig

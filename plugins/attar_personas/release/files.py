@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pyarrow as pa
 
-GROUP = 50_000
+GROUP = 20_000
 """Rows of a Parquet row group, and of what is held in memory."""
 
 
