@@ -7,7 +7,7 @@ put in topological order at the end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ import orjson
 from attar.api import Judge, Reject, Retry, Row, RowError, RowStep, Source, Verdict
 from attar.errors import AttarError, fail
 from attar.execute.context import FIRST_TRY, Facts, StepContext
+from attar.execute.coroutines import drive, together
 from attar.execute.memory import LoopMemory, verdict_column
 from attar.execute.program import Block, Loop, Node, Program
 from attar.execute.results import DEAD, Columns, Emitted, OutcomeRow, RowResult, json_of, shown
@@ -87,7 +88,7 @@ class Walker:
 
         for item, after in zip(block.items, block.after, strict=True):
             tasks.append(asyncio.ensure_future(run(item, [tasks[i] for i in after])))
-        await _together(tasks)
+        await together(tasks)
 
     def _result(self, name: str, block: Block, scope: Scope) -> RowResult:
         emitted: list[Emitted] = []
@@ -301,7 +302,7 @@ class Walker:
                     results[k].emitted.insert(0, own)  # type: ignore[union-attr]
 
         workers = [asyncio.ensure_future(work()) for _ in range(min(CHILDREN_AT_ONCE, len(answer)))]
-        await _together(workers)
+        await together(workers)
         scope.children[node.name] = [result for result in results if result is not None]
 
     # -- loops -------------------------------------------------------------------------------------------------
@@ -380,33 +381,6 @@ class Walker:
             kind, scope.id, node.name, code, detail, attempt, scope.parents, json_of(columns), self._trail(node, scope)
         )
         scope.reasons.append((node.name, kind, code, scope.id, detail))
-
-
-async def _together(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Waits for all tasks and raises the first failure, once the others have ended.
-
-    Where a task ended because the client was halted, the others are left to end by themselves: their requests are on
-    their way and will be paid. Only a cancellation from outside cancels them.
-    """
-    try:
-        await asyncio.gather(*tasks)
-    except BaseException as error:
-        mine = asyncio.current_task()
-        if not isinstance(error, asyncio.CancelledError) or (mine is not None and mine.cancelling()):
-            for task in tasks:
-                task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
-
-
-def _drive(call: Coroutine[Any, Any, Any]) -> Any:
-    """Runs a blocking step's coroutine in a thread: it may take its time but has no event loop to await on."""
-    try:
-        call.send(None)
-    except StopIteration as end:
-        return end.value
-    call.close()
-    raise TypeError("a step with blocking = True may not await")
 
 
 def _merge(node: Node, columns: Columns, made: Any) -> Columns:
