@@ -66,6 +66,10 @@ class Endpoint(Model):
     headers: dict[str, str] = Field(default_factory=dict)
 
 
+_Figure = Annotated[float, Field(allow_inf_nan=False)]
+_Figures = Annotated[dict[str, _Figure], Field(min_length=1)]
+
+
 class ModelSpec(Model):
     """One entry of `models:`, after `extends`."""
 
@@ -81,7 +85,7 @@ class ModelSpec(Model):
     in_flight: Annotated[int, Operational()] = Field(256, ge=1, description="requests in flight on this model's server")
     send_seed: bool = True
     max_context: int | None = Field(None, ge=1, description="tokens; prompts longer than this are `too_long`")
-    requires: Annotated[dict[str, float | dict[str, float] | None] | None, Operational()] = Field(
+    requires: Annotated[dict[str, _Figure | _Figures | None] | None, Operational()] = Field(
         None, description="task → the figure this model must have reached there, or metric → figure"
     )
     evals: Annotated[str | None, Operational()] = Field(
