@@ -187,7 +187,7 @@ class Walker:
                 return None
             assert isinstance(node.step, RowStep)
             call = node.step.apply(row, context)
-            answer = await (asyncio.to_thread(_drive, call) if node.step.blocking else call)
+            answer = await (asyncio.to_thread(drive, call) if node.step.blocking else call)
             self._note(node, scope, context, attempt)
             if isinstance(answer, Reject):
                 self._end(node, scope, "rejected", answer.code, answer.detail, attempt, columns)
