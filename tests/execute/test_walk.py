@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -457,3 +458,19 @@ def test_the_ledger_balances_on_any_graph(steps: list[PlannedStep]) -> None:
     ends = {kind: sum(1 for o in result.outcomes if o.kind == kind) for kind in FATES}
     for kind in ("rejected", "review", "dead"):
         assert ends[kind] == sum(count.get(kind, 0) for count in tally.values())
+
+
+def test_a_blocking_step_works_in_a_thread_and_may_not_await() -> None:
+    class Slow(Do):
+        blocking = True
+
+        async def apply(self, row: Row, ctx: Context) -> Any:
+            return {"x": threading.current_thread() is threading.main_thread()}
+
+    class Waits(Do):
+        blocking = True
+
+    result = walk([source(), planned("slow", Slow(lambda row, ctx: {}), ["src"], ["n"], ["x"])], ["slow"])
+    assert result.emitted[0].columns["x"] is False
+    result = walk([source(), planned("bad", Waits(lambda row, ctx: {}), ["src"], ["n"], ["x"])], ["bad"])
+    assert "may not await" in result.outcomes[0].detail
