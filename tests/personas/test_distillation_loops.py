@@ -201,6 +201,7 @@ def test_turns_are_found_again_in_the_final_text(run: Scripted) -> None:
     row = run.row("alpha")
     assert [turn["role"] for turn in row["turns"]] == ["user", "assistant"]
     assert [turn["role"] for turn in row["turns_final"]] == ["user", "assistant"]
+    assert len(row["parts"]) == 3 == len(row["parts_final"])  # question, crisp answer, detailed answer
     said = row["turns_final"][1]["content"]
     assert said in row["content_final"] and not said[0].isascii()
 

@@ -20,7 +20,7 @@ from attar.testing import FakeContext, StepContract, build, run_dataset_step, ru
 from attar_personas.catalogues import domains
 from attar_personas.distillation.assign import CheckTask, WriteTask
 from attar_personas.distillation.catalogue import TaskCatalogue, load_tasks
-from attar_personas.distillation.content import Content, Turns, turns_again
+from attar_personas.distillation.content import Content, Turns, parts_again, turns_again
 from attar_personas.distillation.deal import Deal, deal_one, shares
 from attar_personas.distillation.enrich import CheckEnriched, Settle, edits
 from attar_personas.distillation.near import NearTasks, candidates, ranked
@@ -367,7 +367,8 @@ def test_every_type_becomes_the_same_columns(kind: str) -> None:
     assert (made["turns"] is not None) == labelled == (made["parts"] is not None)
     if labelled:
         assert [turn["role"] for turn in made["turns"]] == ["user", "assistant"] * (len(made["turns"]) // 2)
-        assert turns_again(kind, made["content"], made["parts"], made["turns"]) == made["turns"]
+        assert parts_again(made["content"], made["parts"]) == made["parts"]
+        assert turns_again(kind, made["parts"], made["turns"]) == made["turns"]
 
 
 def test_turns_come_back_from_a_translation_with_its_own_labels() -> None:
@@ -381,7 +382,7 @@ def test_turns_come_back_from_a_translation_with_its_own_labels() -> None:
         {"role": ("user", "assistant")[n % 2], "content": f"वाक्य {n}: आगे।"} for n in range(4)
     ]
     (lost,) = run_row_step(build(Turns), [{**row, "content_final": hindi.replace("\n\n", " ")}])
-    assert lost == {"turns_final": None}
+    assert lost == {"parts_final": None, "turns_final": None}
 
 
 def test_nothing_written_is_a_reject() -> None:
@@ -466,7 +467,7 @@ def test_labelled_paragraphs_and_protected_words_stay() -> None:
     text = "User: कैसे हो?\n\nAssistant: सब ठीक, राम।"
     row: dict[str, Any] = {
         "a": text,
-        "parts": 2,
+        "parts": ["कैसे हो?", "सब ठीक, राम।"],
         "kept": [{"mark": "1", "text": "राम", "kind": "name"}],
         "finish": "stop",
     }
@@ -552,7 +553,7 @@ class TestContent(StepContract):
 class TestTurns(StepContract):
     step = Turns
     rows = [
-        {"output_type": "qa", "content_final": "Q: a?\n\nA: b.", "parts": 2, "turns": talk("a?", "b.")},
+        {"output_type": "qa", "content_final": "Q: a?\n\nA: b.", "parts": ["a?", "b."], "turns": talk("a?", "b.")},
         {"output_type": "qa", "content_final": None, "parts": None, "turns": None},
     ]
 
@@ -573,6 +574,6 @@ class TestCheckEnriched(StepContract):
     step = CheckEnriched
     config = {"before": "a", "after": "b", "language": "lang", "kept": "kept", "parts": "parts", "finish": "finish"}
     rows = [
-        {"a": "x 1", "b": "x 1", "lang": "hi", "kept": [{"text": "x"}], "parts": 1, "finish": "stop"},
+        {"a": "x 1", "b": "x 1", "lang": "hi", "kept": [{"text": "x"}], "parts": ["x"], "finish": "stop"},
         {"a": None, "b": None, "lang": None, "kept": None, "parts": None, "finish": None},
     ]

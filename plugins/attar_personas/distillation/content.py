@@ -27,9 +27,10 @@ class Content(RowStep[ContentConfig]):
     """Puts what the generators of the five types left into uniform columns, and drops theirs.
 
     Writes `content` (readable text: an article as it is; a dialogue, an answered question or a chain of thought as
-    labelled paragraphs; the source_text of a cross_lingual row), `rendering` (its target_text, else null), `parts` (how
-    many labelled paragraphs `content` has; null for running text) and `turns` (the exchange as user and assistant; null
-    for running text). Reject code: `empty`, where nothing was written or the type is none of the five.
+    labelled paragraphs; the source_text of a cross_lingual row), `rendering` (its target_text, else null), `parts` (the
+    labelled paragraphs without their labels: question, crisp and detailed answer; problem, steps and answer; turns) and
+    `turns` (the exchange as user and assistant); both are null for running text. Reject code: `empty`, where nothing
+    was written or the type is none of the five.
     """
 
     Config = ContentConfig
@@ -39,7 +40,7 @@ class Content(RowStep[ContentConfig]):
 
     def writes(self, incoming: Columns) -> Columns:
         kept = {name: kind for name, kind in incoming.items() if name not in FIELD_TYPES}
-        new = {"content": "string", "rendering": "string?", "parts": "int?", "turns": f"{TURNS}?"}
+        new = {"content": "string", "rendering": "string?", "parts": "list<string>?", "turns": f"{TURNS}?"}
         return self.add(kept, new)
 
     def overwrites(self, incoming: Columns) -> Sequence[str]:
@@ -54,8 +55,9 @@ class Content(RowStep[ContentConfig]):
             rendering = None if kind == "article" else row["target_text"].strip()
             return {"content": text.strip(), "rendering": rendering, "parts": None, "turns": None}
         labelled = labelled_parts(kind, row)
-        content = "\n\n".join(f"{label}: {_tight(text)}" for label, text in labelled)
-        return {"content": content, "rendering": None, "parts": len(labelled), "turns": turns_of(kind, row)}
+        parts = [_tight(text) for _, text in labelled]
+        content = "\n\n".join(f"{label}: {text}" for (label, _), text in zip(labelled, parts, strict=True))
+        return {"content": content, "rendering": None, "parts": parts, "turns": turns_of(kind, row)}
 
 
 def labelled_parts(kind: str, row: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -100,46 +102,47 @@ class TurnsConfig(Config):
 
     type: str = Field("output_type", description="column with the output type")
     text: str = Field("content_final", description="column with the labelled paragraphs, translated or rewritten")
-    parts: str = Field("parts", description="column with how many paragraphs there were; null for running text")
+    parts: str = Field("parts", description="column with the paragraphs as they were first written; null: running text")
     turns: str = Field("turns", description="column with the turns as they were first written")
-    column: str = Field("turns_final", description="column for the turns of `text`")
 
 
 class Turns(RowStep[TurnsConfig]):
-    """Reads the turns back out of a text that `personas.content` made and others have translated or rewritten.
+    """Reads parts and turns back out of a text that `personas.content` made and others have translated or rewritten.
 
-    Null for running text, and where the paragraphs are no longer as many as they were: turns are never guessed.
+    Writes `parts_final` and `turns_final`, like `parts` and `turns`. Null for running text, and where the paragraphs
+    are no longer as many as they were: nothing is guessed.
     """
 
     Config = TurnsConfig
 
     def reads(self, incoming: Columns) -> Columns:
         config = self.config
-        return {config.type: "string", config.text: "string", config.parts: "int?", config.turns: "any"}
+        return {config.type: "string", config.text: "string", config.parts: "any", config.turns: "any"}
 
     def writes(self, incoming: Columns) -> Columns:
-        return self.add(incoming, {self.config.column: f"{TURNS}?"})
+        return self.add(incoming, {"parts_final": "list<string>?", "turns_final": f"{TURNS}?"})
 
     async def apply(self, row: Row, ctx: Context) -> Mapping[str, Any]:
         config = self.config
-        return {
-            config.column: turns_again(row[config.type], row[config.text] or "", row[config.parts], row[config.turns])
-        }
+        parts = parts_again(row[config.text] or "", row[config.parts])
+        turns = None if parts is None else turns_again(row[config.type], parts, row[config.turns] or ())
+        return {"parts_final": parts, "turns_final": turns}
 
 
-def turns_again(
-    kind: str, text: str, parts: int | None, turns: Sequence[Mapping[str, str]] | None
-) -> list[dict[str, str]] | None:
-    """The turns of a translated or rewritten text; None where its paragraphs cannot be told apart any longer."""
+def parts_again(text: str, parts: Sequence[str] | None) -> list[str] | None:
+    """The parts of a translated or rewritten text; None where they cannot be told apart any longer."""
     found = unlabelled(text)
-    if parts is None or not turns or len(found) != parts or not all(found):
-        return None
+    return found if parts and len(found) == len(parts) and all(found) else None
+
+
+def turns_again(kind: str, parts: Sequence[str], turns: Sequence[Mapping[str, str]]) -> list[dict[str, str]] | None:
+    """The turns made of such parts; None where they do not fit the turns there were."""
     if kind == "dialogue":
-        said = found if len(turns) == parts else []
+        said = list(parts)
     elif kind == "qa":
-        said = [found[0], found[-1]]
+        said = [parts[0], parts[-1]]
     else:
-        said = [found[0], "\n\n".join(found[1:])]
+        said = [parts[0], "\n\n".join(parts[1:])]
     if len(said) != len(turns):
         return None
     return [{"role": turn["role"], "content": text} for turn, text in zip(turns, said, strict=True)]

@@ -35,7 +35,7 @@ class CheckEnrichedConfig(Config):
     after: str = Field(description="column with the text rewritten")
     language: str | None = Field(None, description="column with the language of both, by code or name")
     kept: str | None = Field(None, description="column of lang.protect whose texts must stay where they stood before")
-    parts: str | None = Field(None, description="column with the number of labelled paragraphs; null: running text")
+    parts: str | None = Field(None, description="column with the labelled paragraphs, a list; null: running text")
     finish: str | None = Field(None, description="column with the finish reason; `length` fails as truncated")
     containment: float = Field(0.5, ge=0, le=1, description="lowest share of new 3-grams that stand in the old text")
     length_ratio: tuple[float, float] = Field((0.7, 1.6), description="length against before, by characters")
@@ -96,8 +96,9 @@ class CheckEnriched(Judge[CheckEnrichedConfig]):
         if not least <= scores["length_ratio"] <= most:
             found = f"{scores['length_ratio']:.2g}"
             yield "length_ratio", f"The text is {found} times as long as before; {least:g} to {most:g} is right."
-        if config.parts is not None and row[config.parts] and len(paragraphs(after)) != row[config.parts]:
-            found = f"{len(paragraphs(after))} instead of {row[config.parts]}"
+        parts = row[config.parts] if config.parts is not None else None
+        if parts and len(paragraphs(after)) != len(parts):
+            found = f"{len(paragraphs(after))} instead of {len(parts)}"
             yield "structure_changed", f"The labelled paragraphs are {found}. Keep each, with its label."
         if config.language is not None and row[config.language]:
             try:
