@@ -9,6 +9,8 @@ from random import Random
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from attar.api import New, Row
 from attar.testing import FakeContext, StepContract, build, run_dataset_step
@@ -25,6 +27,10 @@ class TestContract(StepContract):
     step = Relate
     config: ClassVar[dict[str, Any]] = {"relatives": 2}
     rows: ClassVar[list[dict[str, Any]]] = [{"persona": DIRECTOR, "x": 1}, {"persona": CLERK, "x": 2}]
+
+
+def every_word() -> list[str]:
+    return [word.rstrip("*") for group in load_groups().values() for some in group.words.values() for word in some]
 
 
 # -- groups --------------------------------------------------------------------------------------------------------
@@ -71,6 +77,13 @@ def test_each_group_has_words_in_three_languages_and_a_relation_that_leads_to_it
 )
 def test_groups_a_text_tells(text: str, told: list[str]) -> None:
     assert load_groups().told_by(text) == told
+
+
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from(["a", "of a", "alone", "with", "9 year old", *every_word()]), max_size=6).map(" ".join))
+def test_a_catalogue_finds_what_each_of_its_groups_finds(text: str) -> None:
+    groups = load_groups()
+    assert groups.told_by(text) == [id for id, group in groups.items() if group.told_by(text)]
 
 
 @pytest.mark.parametrize(

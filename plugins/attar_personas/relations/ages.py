@@ -49,6 +49,10 @@ _AGE = regex.compile(
 )
 
 
+AGE_HINT = regex.compile(r"years? old|\baged\b|साल|बरस|वर्ष|usia|umur")
+"""Finds what no age is told without; cheaper than looking for the age itself."""
+
+
 def ages_in(flat: str) -> list[int]:
     """Ages in a text that is case-folded, with single spaces and without hyphens."""
     found = []

@@ -205,9 +205,10 @@ class _Plan:
 
     def _one(self, person: _Person, fitting: list[Relation], rng: Random, only_lacking: bool) -> _Choice | None:
         """Draws a relation, and the group it leads to; the relation is then taken from the persona's list."""
-        pulls = [max((self._pull(group) for group in relation.leads_to), default=0.0) for relation in fitting]
-        strongest = max((self._pull(group) for group in self._groups), default=0.0)
-        weights = [_PULL * pull / strongest if strongest else 0.0 for pull in pulls]
+        pull = {group: self._pull(group) for group, lack in self.lack.items() if lack > 0}
+        pulls = [max((pull.get(group, 0.0) for group in relation.leads_to), default=0.0) for relation in fitting]
+        strongest = max(pull.values(), default=0.0)
+        weights = [_PULL * one / strongest if strongest else 0.0 for one in pulls]
         if not only_lacking:
             weights = [weight + 1 for weight in weights]
         if not any(weights):
@@ -217,7 +218,7 @@ class _Plan:
         lacking = [group for group in relation.leads_to if self.lack[group] > 0]
         if not lacking:
             return person, relation, None
-        group = rng.choices(lacking, [self._pull(group) for group in lacking])[0]
+        group = rng.choices(lacking, [pull[group] for group in lacking])[0]
         self.lack[group] -= 1
         return person, relation, group
 
