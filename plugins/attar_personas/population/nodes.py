@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 Key = str | int
 KeyPath = tuple[Key, ...]
-MOST_NODES = 2_000_000  # aliases of aliases can blow a small file up; a real table has tens of thousands
+MOST_NODES = 500_000  # aliases of aliases can blow a small file up; a real table has tens of thousands
 MOST_FAULTS = 40
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from attar_personas.population.english import CHANGES
@@ -24,20 +24,29 @@ def compile_phrases(
     variables: Mapping[str, Variable],
     path: KeyPath,
     constants: Mapping[str, str],
+    fields: Collection[str] = (),
 ) -> dict[str, Phrase]:
     """The phrases of a table's texts, with one for each variable that a slot names; faults are noted in the document.
 
     A slot `{x}` is a phrase, a variable (as its `say` puts it), `specific` (the anchor of the domain) or a constant of
-    the table (`country`); `{x:raw}` is a variable's bare value.
+    the table (`country`); `{x:raw}` is a variable's bare value. Texts by general field may name any of the catalogue's
+    `fields`, so that tables with different ones can share them.
     """
-    return _Compiler(document, variables, constants).compile(render, path)
+    return _Compiler(document, variables, constants, fields).compile(render, path)
 
 
 class _Compiler:
-    def __init__(self, document: Document, variables: Mapping[str, Variable], constants: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        document: Document,
+        variables: Mapping[str, Variable],
+        constants: Mapping[str, str],
+        fields: Collection[str],
+    ) -> None:
         self._document = document
         self._variables = variables
         self._constants = constants
+        self._fields = frozenset(fields)
         self._names: list[str] = []
         self._found: dict[str, Phrase] = {}
         self._anchored = next((one for one in variables.values() if one.anchors), None)
@@ -162,8 +171,9 @@ class _Compiler:
         if not isinstance(node, dict):
             self._document.fault(at, f"expected a mapping of the values of {first.name}, found {node!r}")
             return [0] * size * len(first.values)
+        also = self._fields if self._anchored and self._anchored.conditions == (first.name,) else ()
         for key in node:
-            if key != OTHERS and key not in first.values:
+            if key != OTHERS and key not in first.values and key not in also:
                 self._document.fault((*at, key), f"{first.name} has no value {key!r}", near(key, first.values))
         others = self._cells(node[OTHERS], rest, (*at, OTHERS), cases) if OTHERS in node else None
         cells: list[int] = []

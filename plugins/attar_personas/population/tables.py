@@ -76,6 +76,7 @@ class TableBuilder:
         self._done: dict[str, Variable] = {}
         self._broken: set[str] = set()  # what depends on these is not looked at further
         self._files = [document.file]
+        self._fields: set[str] = set()  # of the catalogue, once it is read
 
     def table(self) -> Table:
         """The table.
@@ -94,7 +95,8 @@ class TableBuilder:
         if entry.render is not None and not self._broken:
             texts, render, path = self._texts(entry.render)
             if render is not None:
-                phrases = compile_phrases(texts, render, self._done, path, {"country": entry.country})
+                constants = {"country": entry.country}
+                phrases = compile_phrases(texts, render, self._done, path, constants, self._fields)
         raise_faults(self._document, *([texts] if texts is not self._document else []))
         return Table(
             entry.name,
@@ -295,7 +297,7 @@ class TableBuilder:
             return None
         if self._catalogue is domains:
             self._files.append(DOMAINS)
-        known = {one.general for one in catalogue}
+        self._fields = known = {one.general for one in catalogue}
         for value in fields.values:
             if value not in known:
                 place = ("variables", fields.name)
