@@ -184,9 +184,10 @@ def test_a_file_that_is_no_table_is_told(raw: bytes, told: str, tmp_path: Path) 
     with pytest.raises(TableError, match=r"t\.yaml:[0-9]+: ") as caught:
         load_table(file)
     assert told in str(caught.value)
-    file.unlink()
-    with pytest.raises(TableError, match="cannot be read"):
+    file.rename(tmp_path / "t2.yaml")
+    with pytest.raises(TableError, match="cannot be read") as caught:
         load_table(file)
+    assert caught.value.faults[0][1] == "did you mean t2.yaml?"
 
 
 def test_a_bomb_of_aliases_ends(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def read_document(file: Path) -> Document:
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        document.fault((), f"cannot be read: {error.strerror or error}", "name a population table")
+        document.fault((), f"cannot be read: {error.strerror or error}", _beside(file))
         return document
     except UnicodeDecodeError as error:
         document.fault((), f"byte {error.start} is not UTF-8", "save the file as UTF-8")
@@ -113,6 +113,19 @@ def read_document(file: Path) -> Document:
     else:
         document.data = data
     return document
+
+
+def _beside(file: Path) -> str:
+    """What to say about a file that is not there: the nearest name in its folder, or what lies there."""
+    from difflib import get_close_matches
+
+    try:
+        names = sorted(path.name for path in file.parent.iterdir() if path.suffix in (".yaml", ".yml"))
+    except OSError:
+        return "name a population table"
+    near = get_close_matches(file.name, names, n=1)
+    listed = ", ".join(names[:8])
+    return f"did you mean {near[0]}?" if near else f"beside it are: {listed}" if names else "name a population table"
 
 
 class _Reader:

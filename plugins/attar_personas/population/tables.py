@@ -327,7 +327,7 @@ class TableBuilder:
     ) -> Variable:
         import numpy as np
 
-        total = shares.sum(axis=-1, keepdims=True)
+        total = np.cumsum(shares, axis=-1)[..., -1:]  # summed in order: `sum` may round otherwise on another processor
         shares = np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
         kind: Kind = entry.kind or "modelled"
         say = {value: tuple(texts) for value, texts in entry.say.items()}
