@@ -17,6 +17,8 @@ class Plugin:
             "protect": "attar_lang.protect:Protect",
             "restore": "attar_lang.restore:Restore",
             "check_translation": "attar_lang.check:CheckTranslation",
+            "segments": "attar_lang.segments:Segments",
+            "join": "attar_lang.segments:Join",
         }
 
 

@@ -44,6 +44,38 @@ def test_a_rehearsal_accepts_half_reaches_every_step_and_takes_every_loop(tmp_pa
         assert "⟦" not in row["translation"]
 
 
+PIECES = """
+attar: 1
+name: pieces
+steps:
+  read: {use: std.read, with: {path: texts.jsonl, columns: {text: string}}}
+  pieces: {use: lang.segments, from: read, with: {max_characters: 20}}
+  long: {use: std.filter, from: pieces, with: {where: "'LOST' not in segment"}}
+  joined: {use: lang.join, from: long, with: {text: segment, keep: [text]}}
+outputs:
+  dataset: {from: joined}
+"""
+
+
+def test_pieces_of_a_run_are_joined_to_the_character(tmp_path: Path) -> None:
+    texts = [
+        "One.\n\nTwo, a little longer than that.\n\n\n  Three.\n",
+        "एक।\n\nदो।",
+        "",
+        "Kept, but\n\nthe second is LOST.",
+    ]
+    lines = [json.dumps({"text": text}) for text in texts]
+    (tmp_path / "texts.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "pieces.yaml").write_text(PIECES, encoding="utf-8")
+    attar = Attar(tmp_path, None)
+    attar("run", "pieces.yaml", "--runs", attar.runs)
+    rows = table(run_folder(attar.runs, "pieces") / "dataset")
+    assert sorted(row["text"] for row in rows) == sorted(texts[:3])
+    assert all(row["joined"] == row["text"] for row in rows)
+    ledger = results(attar.runs, "pieces")["ledger"]
+    assert ledger["joined"]["rejected"] == 1
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandInServer]:
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
