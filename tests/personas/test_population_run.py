@@ -65,7 +65,7 @@ def test_a_changed_table_makes_persons_and_report_anew(tmp_path: Path) -> None:
     assert sum(row["state"] == "North" for row in table(second / "dataset")) < 15
 
 
-def test_any_rows_can_be_held_against_a_table_as_a_step(tmp_path: Path) -> None:
+def test_any_rows_can_be_held_against_a_table_as_a_step_and_as_an_output(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(
         "\n".join(json.dumps({"about": f"a baker from {place}", "faith": faith})
                   for place, faith in [("North", "Sun"), ("South", "Moon"), ("Atlantis", "sun")]) + "\n"
@@ -75,11 +75,13 @@ def test_any_rows_can_be_held_against_a_table_as_a_step(tmp_path: Path) -> None:
         "attar: 1\nname: r\nsteps:\n"
         "  read: {use: std.read, with: {path: in.jsonl, columns: {about: string, faith: string}}}\n"
         "  skew: {use: personas.skew, from: read, with: {table: t.yaml, columns: {religion: faith}, text: about}}\n"
-        "outputs: {dataset: {from: read}}\n"
+        "outputs: {told: {from: read, format: skew, with: {table: t.yaml, columns: {religion: faith}}}}\n"
     )
-    attar = Attar(tmp_path, None)
-    attar("run", "r.yaml", "--runs", attar.runs)
-    (file,) = attar.runs.rglob("skew.json")
+    (tmp_path / "elsewhere").mkdir()
+    attar = Attar(tmp_path / "elsewhere", None)  # the table is found beside the recipe
+    attar("run", "../r.yaml", "--runs", attar.runs)
+    assert (run_folder(attar.runs, "r") / "told" / "skew.md").is_file()
+    (file,) = [file for file in attar.runs.rglob("skew.json") if file.parent.name != "told"]
     found = {one["variable"]: one for one in json.loads(file.read_text())["variables"]}
     assert [cell["count"] for cell in found["religion"]["values"]] == [2, 1]
     assert [cell["count"] for cell in found["state"]["values"]] == [1, 1] and found["state"]["unknown"] == 1
