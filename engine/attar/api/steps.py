@@ -111,6 +111,11 @@ class Step(Generic[C]):
         output: their digests enter the fingerprint."""
         return ()
 
+    def notes(self) -> Mapping[str, str]:
+        """What a reader of the dataset should know of how this step works and its config leaves open (which tokenizer
+        counted): it stands in the run's manifest. It must not differ between equal runs."""
+        return {}
+
     def overwrites(self, incoming: Columns) -> Sequence[str]:
         """Columns that arrive and leave under the same name and type, but with new values."""
         return ()

@@ -81,6 +81,7 @@ def manifest(prepared: Prepared) -> dict[str, Any]:
             name: {"use": step.use, "from": list(step.inputs), "fingerprint": step.fingerprint, "columns": step.columns}
             for name, step in plan.steps.items()
         },
+        "notes": {name: dict(notes) for name, step in plan.steps.items() if (notes := step.step.notes())},
         "stages": [{"steps": list(s.steps), "fingerprint": s.fingerprint} for s in plan.stages],
         "decisions": {step: {"made": s.made, "digest": s.digest} for step, s in prepared.stands.items()},
     }

@@ -16,7 +16,7 @@ from attar.errors import AttarError
 from attar.plan.draft import Draft, kind_of
 from attar.plan.faults import REFS, Faults
 from attar.plan.files import Files
-from attar.plan.refs import REF_TYPES, marked, mentions, references
+from attar.plan.refs import REF_TYPES, marked, mentions, models_in, references
 from attar.recipe.explain import explain
 from attar.recipe.loaded import LoadedRecipe, LoadedStep, YamlPath
 from attar.registry import Registry, suggest
@@ -179,6 +179,12 @@ def absolute_paths(data: dict[str, Any], model: type[BaseModel], folder: Path, r
         if alias in data:
             value = data[alias]
             data[alias] = [one(item) for item in value] if isinstance(value, list) else one(value)
+    for name, field in model.model_fields.items():  # a config within the config
+        alias = field.alias or name
+        inner = [kind for kind in models_in(field.annotation) if marked(kind, RecipePath)]
+        if inner and isinstance(data.get(alias), Mapping):
+            data[alias] = dict(data[alias])
+            changed |= absolute_paths(data[alias], inner[0], folder, registry)
     return changed
 
 

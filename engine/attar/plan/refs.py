@@ -43,3 +43,13 @@ def marked(model: type[BaseModel], marker: type) -> set[str]:
         for name, field in model.model_fields.items()
         if any(isinstance(note, marker) or note is marker for note in field.metadata)
     }
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The pydantic models that a field's annotation names, references left out."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        if issubclass(annotation, BaseModel) and not issubclass(annotation, REF_TYPES):
+            yield annotation
+        return
+    for part in get_args(annotation):
+        yield from models_in(part)
