@@ -16,6 +16,8 @@ import pytest
 import yaml
 from support.runs import TESTS, Attar, results, run_folder
 
+from attar.artifact.card import card_text
+from attar.plan import check
 from attar.testing.stand_in import StandInServer
 
 GOLDEN = TESTS / "golden" / "card"
@@ -152,3 +154,15 @@ def test_an_interrupted_run_has_no_card(tmp_path: Path, recipe: Path) -> None:
     assert list(attar.runs.glob("*/*/manifest.json"))
     assert not list(attar.runs.glob("*/*/README.md"))
     assert not list(attar.runs.glob("*/*/sha256sums.txt"))
+
+
+def test_what_steps_say_of_their_work_is_in_the_card(recipe: Path) -> None:
+    plan, _ = check(recipe, gates="later")
+    assert plan is not None
+    manifest = {"attar": "0", "file": "recipe.yaml", "params": {}, "inputs": {}, "models": {}}
+    facts = {name: {} for name in ("outputs", "ledger", "reasons", "answers")}
+    results = {"rehearsal": False, "run": "x", "shortfalls": [], "why": [], "gates": [], **facts}
+    told = card_text(plan, {**manifest, "notes": {"some": {"tokens": "counted by\na file"}}}, results)
+    assert "- some, tokens: counted by a file\n" in told
+    assert "None: no step asks a model." in told
+    assert "What the steps say" not in card_text(plan, manifest, results)

@@ -130,6 +130,9 @@ def _making(plan: Plan, manifest: Mapping[str, Any], results: Mapping[str, Any])
     if files:
         shown = files if len(files) <= 20 else [*files[:20], f"… and {len(files) - 20:,} more; see manifest.json"]
         yield "Input:\n\n" + _bullets(shown)
+    notes = [f"{step}, {what}: {text}" for step, own in manifest.get("notes", {}).items() for what, text in own.items()]
+    if notes:
+        yield "What the steps say of their work:\n\n" + _bullets(map(_line, notes))
     ledger = results["ledger"]
     columns = [name for name in _LEDGER if any(counts.get(name) for counts in ledger.values())]
     yield _table(
