@@ -65,10 +65,7 @@ def test_coarse_personas_are_one_line_and_skip_the_second_pass(tmp_path: Path) -
     ledger = results(attar.runs, NAME)["ledger"]
     assert ledger["refined"]["in"] == ledger["refined_ok"]["in"] == 0 < ledger["refined"]["passed_by"]
     coarse = table(run_folder(attar.runs, NAME) / "dataset")
-    attar("run", RECIPE, *words)
-    fine = table(run_folder(attar.runs, NAME) / "dataset")
-    lengths = [sum(len(row["persona"].split()) for row in rows) / len(rows) for rows in (coarse, fine)]
-    assert lengths[0] * 1.5 < lengths[1]
+    assert coarse and all(row["persona"].count(".") == 1 for row in coarse)  # the sentence of the first pass
     assert {row["granularity"] for row in coarse} == {"coarse"}
 
 
@@ -135,7 +132,7 @@ def test_a_rehearsal_is_the_same_in_another_folder_and_with_other_concurrency(tm
         shutil.copytree(ROOT / "recipes", home / "recipes")
         shutil.copytree(ROOT / "prompts", home / "prompts")
         attar = Attar(home, None)
-        command = ["run", "recipes/text_to_persona.yaml", "--backend", "rehearsal", "--limit", 8, "--runs", attar.runs]
+        command = ["run", "recipes/text_to_persona.yaml", "--backend", "rehearsal", "--limit", 4, "--runs", attar.runs]
         attar(*command, *more)
         digests.add(results(attar.runs, NAME)["outputs"]["dataset"]["digest"])
     assert len(digests) == 1

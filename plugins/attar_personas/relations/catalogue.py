@@ -257,7 +257,8 @@ def _read(path: Path, form: type[Any]) -> Any:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
+        content = yaml.load(path.read_text(encoding="utf-8"), loader)
     except OSError as error:
         raise CatalogueError(f"{path.name} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
