@@ -139,7 +139,7 @@ ROWS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ROWS, max_size=12), st.lists(st.integers(0, 5), max_size=4))
 def test_bulk_and_row_by_row_leave_the_same(rows: list[Given], pieces: list[int]) -> None:
     with tempfile.TemporaryDirectory() as name:
