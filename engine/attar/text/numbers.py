@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import regex
 
@@ -21,20 +21,21 @@ from attar.text.languages import Language, language
 Kind = Literal["number", "percent", "money", "date", "time"]
 
 _CURRENCY = r"₹|\$|€|£|¥|₨|Rs\.?|Rp\.?|INR|IDR|USD|EUR|रु\.?|रू\.?|৳|ரூ\.?|రూ\.?|રૂ\.?|ರೂ\.?|രൂ\.?|ਰੁ\.?|ଟ\.?"
-# ASCII digits are seen by it: texts are turned first, which keeps every place.
+# Sees ASCII digits alone: texts are turned first, which keeps every place. It begins with a digit, so that a search
+# costs little; what may stand before and behind a number is looked at when one is found.
 _NUMBER = regex.compile(
-    rf"""
-    (?P<money>(?:{_CURRENCY})\s?)?
-    (?P<sign>(?<![\w\p{{M}})\]./])[-−])?
-    (?:
-      (?P<date>(?<![\d/.-])(?:\d{{4}}(?P<s1>[-/.])\d{{1,2}}(?P=s1)\d{{1,2}}|\d{{1,2}}(?P<s2>[-/.])\d{{1,2}}(?P=s2)(?:\d{{4}}|\d{{2}}))(?![\d]|[-/.]\d))
-    | (?P<time>(?<![\d:])\d{{1,2}}:\d{{2}}(?::\d{{2}})?(?![\d]|:\d))
+    r"""
+      (?P<date>(?<![\d/.-])
+        (?:\d{4}(?P<s1>[-/.])\d{1,2}(?P=s1)\d{1,2}|\d{1,2}(?P<s2>[-/.])\d{1,2}(?P=s2)(?:\d{4}|\d{2}))(?![\d]|[-/.]\d))
+    | (?P<time>(?<![\d:])\d{1,2}:\d{2}(?::\d{2})?(?![\d]|:\d))
     | (?P<number>\d+(?:[.,٫٬'’\u00a0\u202f]\d+)*)
-    )
-    (?P<percent>\s?[%٪]|\s(?:percent|per\scent|persen|प्रतिशत|फ़ीसदी|फीसदी|टक्के|শতাংশ|சதவீதம்|விழுக்காடு|శాతం|ટકા|ಶೇಕಡಾ|ശതമാനം|ਫ਼ੀਸਦੀ|ଶତକଡ଼ା|فیصد)
-    )?
     """,
     regex.VERBOSE,
+)
+_SIGN = regex.compile(r"(?<![\w\p{M})\]./])[-−]")
+_MONEY = regex.compile(rf"(?:{_CURRENCY})\s?\Z")
+_PERCENT = regex.compile(
+    r"\s?[%٪]|\s(?:percent|per\scent|persen|प्रतिशत|फ़ीसदी|फीसदी|टक्के|শতাংশ|சதவீதம்|விழுக்காடு|శాతం|ટકા|ಶೇಕಡಾ|ശതമാനം|ਫ਼ੀਸਦੀ|ଶତକଡ଼ା|فیصد)"
 )
 _RUN = regex.compile(r"\d+")
 _SEPARATOR = regex.compile(r"[^\d]")
@@ -102,25 +103,24 @@ def numbers(text: str, language: str | Language | None = None) -> list[Number]:
     plain = ascii_digits(text)
     found = []
     for match in _NUMBER.finditer(plain):
-        start, end = match.start("sign") if match["sign"] else _body(match)[0], _body(match)[1]
+        start, end = match.span()
+        sign = "-" if start and match["number"] and _SIGN.match(plain, start - 1) else ""
+        start -= len(sign)
         kind: Kind = "number"
         if match["date"]:
-            kind, value = "date", _SEPARATOR.sub("-", match["date"])
+            kind, value = "date", _SEPARATOR.sub("-", match[0])
         elif match["time"]:
-            kind, value = "time", match["time"]
+            kind, value = "time", match[0]
         else:
-            kind = "percent" if match["percent"] else "money" if match["money"] else "number"
-            value = ("-" if match["sign"] else "") + reading(match["number"], decimal)
-        power = 0
-        if kind in ("number", "money") and (word := _MULTIPLIER.match(text, end)):
-            power = _POWER[word[1].lower()]
+            if _PERCENT.match(plain, end):
+                kind = "percent"
+            elif start and _MONEY.search(plain[max(0, start - 5) : start]):
+                kind = "money"
+            value = sign + reading(match[0], decimal)
+        word = _MULTIPLIER.match(text, end) if kind in ("number", "money") else None
+        power = _POWER[word[1].lower()] if word else 0
         found.append(Number(text[start:end], start, end, value, kind, power))
     return found
-
-
-def _body(match: Any) -> tuple[int, int]:
-    start, end = match.span("date" if match["date"] else "time" if match["time"] else "number")
-    return start, end
 
 
 def _decimal(one: str | Language | None) -> str:
