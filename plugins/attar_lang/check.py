@@ -45,11 +45,12 @@ class CheckTranslation(Judge[CheckTranslationConfig]):
 
     Fail codes: `empty`, `untranslated` (the source, or most of its sentences, given back), `wrong_script`,
     `wrong_language`, `truncated` (finish reason, no end of a sentence, fewer paragraphs, far fewer sentences),
-    `number_changed` (compared as multisets across digits and ways to group them), `mark_unknown`, `mark_repeated`,
+    `number_changed` (compared as multisets across digits and ways to group them; or two that traded sentences, where
+    the sentences are equally many), `mark_unknown`, `mark_repeated`,
     `mark_lost`, `url_changed`, `email_changed`, `placeholder_changed`, `code_changed`, `name_changed` (a name that is
     neither written the same nor spelt by its sound in the other script, or that changed places with another),
-    `too_short`, `too_long` (by characters as readers count them). Names in one sentence that trade their parts are for
-    a judge with a model to see.
+    `too_short`, `too_long` (by characters as readers count them). Names or numbers of one sentence that trade their
+    parts are for a judge with a model to see.
 
     Scores from 0 to 1: `numbers` and `names` kept, `script` (share of letters), `length`.
     """

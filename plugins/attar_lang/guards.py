@@ -220,6 +220,11 @@ def _paragraphs(text: str) -> int:
 
 def _number_faults(pair: Pair, gone: Sequence[Number], new: Sequence[Number]) -> Iterator[Fault]:
     if not gone and not new:
+        if swapped := _swapped_numbers(pair):
+            yield Fault(
+                "number_changed",
+                f"{swapped[0]} and {swapped[1]} have changed places. Keep each number in its sentence.",
+            )
         return
     said = []
     if gone:
@@ -227,6 +232,27 @@ def _number_faults(pair: Pair, gone: Sequence[Number], new: Sequence[Number]) ->
     if new:
         said.append("these are not in the source: " + ", ".join(one.text for one in new[:8]))
     yield Fault("number_changed", f"Keep every number as it is; {'; '.join(said)}.")
+
+
+def _aligned(pair: Pair) -> list[tuple[str, str]]:
+    """The sentences of both texts side by side, where they are equally many and more than one; else none."""
+    mine = split(pair.source, pair.source_language and pair.source_language.code)
+    theirs = split(pair.target, pair.language and pair.language.code)
+    if len(mine) != len(theirs) or len(mine) < 2:
+        return []
+    return [(one.text, other.text) for one, other in zip(mine, theirs, strict=True)]
+
+
+def _swapped_numbers(pair: Pair) -> tuple[str, str] | None:
+    """Two numbers that have traded sentences."""
+    moved = [number_differences(*both, pair.source_language, pair.language) for both in _aligned(pair)]
+    for i, (gone, new) in enumerate(moved):
+        for its_gone, its_new in moved[i + 1 :]:
+            mine, theirs = {one.value for one in gone}, {one.value for one in its_gone}
+            there, here = {one.value for one in its_new}, {one.value for one in new}
+            if mine & there and theirs & here:
+                return min(mine & there), min(theirs & here)
+    return None
 
 
 def _shown(number: Number, pair: Pair) -> str:
@@ -307,10 +333,10 @@ def _without_kept(pair: Pair) -> str:
 
 def _swapped(pair: Pair, given: Sequence[str]) -> tuple[str, str] | None:
     """Two names that have traded sentences, where the texts' sentences stand one to one."""
-    mine = [one.text for one in split(pair.source, pair.source_language and pair.source_language.code)]
-    theirs = [one.text for one in split(pair.target, pair.language and pair.language.code)]
-    if len(mine) != len(theirs) or len(mine) < 2:
+    both = _aligned(pair)
+    if not both:
         return None
+    mine, theirs = [one for one, _ in both], [other for _, other in both]
     names = [*given]
     if pair.find_names:
         names += [name.text for name in capitalised(pair.source)]

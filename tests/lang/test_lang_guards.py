@@ -91,6 +91,15 @@ def test_names_that_trade_sentences_are_refused(code: str) -> None:
 
 
 @EVERY
+def test_numbers_that_trade_sentences_are_refused(code: str) -> None:
+    written = "1,250" if "1,250" in CLEAN[code] else "1.250"
+    text = CLEAN[code].replace(written, "@").replace("48", written).replace("@", "48")
+    found = examine(pair(code, native_digits(text, LANGUAGES[code].digits)))
+    assert [fault.code for fault in found.faults] == ["number_changed"]
+    assert "changed places" in found.faults[0].feedback
+
+
+@EVERY
 def test_the_source_given_back_is_refused(code: str) -> None:
     assert codes(pair(code, SOURCE))[0] == "untranslated"
     assert "untranslated" in codes(pair(code, "  " + SOURCE.replace(". ", ".\n") + "\n"))
