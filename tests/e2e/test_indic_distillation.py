@@ -142,15 +142,6 @@ def test_real_hindi_texts_are_refined_with_judges_that_fail_at_random(tmp_path: 
     assert any(row["translation_failed"] for row in rows) and any(row["is_enriched"] for row in rows)
 
 
-def test_a_rehearsed_refinement_needs_no_file(tmp_path: Path) -> None:
-    attar = Attar(tmp_path, None)
-    attar("run", ROOT / "recipes" / "indic_refinement.yaml", "--backend", "rehearsal", "--runs", attar.runs)
-    found = results(attar.runs, "indic-refinement")
-    balanced(found["ledger"])
-    assert found["outputs"]["dataset"]["rows"] == found["ledger"]["read"]["in"]
-    assert all(found["ledger"][judge]["retried"] > 0 for judge in ("translation_ok", "faithful", "enriched_ok"))
-
-
 @pytest.mark.parametrize(
     "params",
     [
