@@ -20,7 +20,8 @@ SOURCE = (
 )
 # Made by hand: the text in each language, numbers grouped as it groups them; its first person, its second, and another
 # name for her, spelt by their sound.
-LINES = (Path(__file__).parent / "translations.tsv").read_text(encoding="utf-8").splitlines()[1:]
+HERE = Path(__file__).parent
+LINES = (HERE / "translations.tsv").read_text(encoding="utf-8").splitlines()[1:]
 ROWS = {code: rest for code, *rest in (line.split("\t") for line in LINES)}
 CLEAN = {code: row[0] for code, row in ROWS.items()}
 FIRST = {code: row[1] for code, row in ROWS.items()}
@@ -210,6 +211,14 @@ def test_feedback_names_the_mark() -> None:
     kept = [Kept("⟦1⟧", "48", "number")]
     found = examine(pair("hi", CLEAN["hi"].replace("48", ""), kept=kept))
     assert "48 (⟦1⟧)" in found.faults[0].feedback
+
+
+GOOD = [line.split("\t") for line in (HERE / "good_pairs.tsv").read_text(encoding="utf-8").splitlines()[1:]]
+
+
+@pytest.mark.parametrize(("source", "target", "text", "translation"), GOOD)
+def test_good_translations_raise_no_false_alarm(source: str, target: str, text: str, translation: str) -> None:
+    assert examine(Pair(text, translation, LANGUAGES[target], LANGUAGES[source])).faults == []
 
 
 @given(st.text(max_size=120), st.text(max_size=120), st.sampled_from(sorted(LANGUAGES)))

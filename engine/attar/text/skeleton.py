@@ -23,7 +23,7 @@ _ROW = "k k k k n s s s s n t t t t n t t t t n n p p p p m - r r l l l p s s s 
 _BRAHMIC = {offset: sound.strip("-") for offset, sound in enumerate(_ROW.split(), 0x15)}
 _BRAHMIC |= {0x58: "k", 0x59: "k", 0x5A: "k", 0x5B: "s", 0x5C: "tr", 0x5D: "tr", 0x5E: "p", 0x5F: ""}
 _BRAHMIC |= {0x0B: "r", 0x43: "r", 0x44: "r"}  # vocalic r, alone and as a sign
-_FLAP_BASES, _NUKTA, _VIRAMA, _ANUSVARA = (0x21, 0x22), 0x3C, 0x4D, 0x02
+_FLAP_BASES, _NUKTA, _VIRAMA, _ANUSVARA, _CHANDRABINDU = (0x21, 0x22), 0x3C, 0x4D, 0x02, 0x01
 # Devanagari, Bengali, Gurmukhi, Gujarati, Odia, Tamil, Telugu, Kannada, Malayalam
 _BLOCKS = range(0x0900, 0x0D80, 0x80)
 _BENGALI, _ODIA, _TAMIL = 0x0980, 0x0B00, 0x0B80
@@ -193,6 +193,8 @@ def _brahmic(word: str, position: int, base: int) -> tuple[int, tuple[str, ...]]
         return 1, (_SPECIAL[char],)
     if offset == _ANUSVARA or char == _GURMUKHI_TIPPI:
         return 1, _nasal(word, position, base)
+    if offset == _CHANDRABINDU:
+        return 1, ("", "n") if word[position + 1 :] else ("",)  # चाँद: Chand
     if 0x05 <= offset <= 0x14 and offset != 0x0B:
         return 1, ("a" if position == 0 else "",)
     following = word[position + 1 : position + 4]
