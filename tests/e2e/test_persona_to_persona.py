@@ -178,6 +178,31 @@ def test_feedback_mends_what_it_names_and_stubborn_faults_are_dropped(tmp_path: 
     assert Counter(row["hop"] for row in dataset(attar)) == {0: 8, 1: 4}
 
 
+def test_near_duplicates_go_after_the_hop_that_made_them(tmp_path: Path, scripted: StandInServer) -> None:
+    groups = tmp_path / "groups.yaml"
+    shipped = (ROOT / "plugins/attar_personas/catalogues/groups.yaml").read_text(encoding="utf-8")
+    groups.write_text(only_short_of(shipped, "nobody"), encoding="utf-8")
+    people = ("A lighthouse painter afraid of heights", "The tax office's cat feeder", "A juggler of seven knives",
+              "An orchard owner who grafts by moonlight")  # fmt: skip
+    lines = [{"input persona": f"{one} [same always]"} for one in people]
+    lines += [{"input persona": " "}, {"input persona": f"{lines[0]['input persona']}!"}]
+    (tmp_path / "personas.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    attar = Attar(tmp_path, scripted.url)
+    attar(
+        "run", RECIPE, "-p", "personas=personas.jsonl", "-p", "groups=groups.yaml", "-p", "hops=2", "--runs", attar.runs
+    )
+    ledger = results(attar.runs, NAME)["ledger"]
+    assert balanced(ledger)
+    lost = {step: count["rejected"] for step, count in ledger.items() if count["rejected"]}
+    assert lost == {"usable": 1, "seeds": 1, "hops.1.distinct": 3}
+    rows = dataset(attar)
+    assert Counter(row["hop"] for row in rows) == {0: 4, 1: 1, 2: 1}
+    kept = [row["id"] for row in rows if row["hop"] == 1]
+    rejected = table(run_folder(attar.runs, NAME) / "rejected")
+    details = [row["detail"] for row in rejected if row["step"] == "hops.1.distinct"]
+    assert details == [f"1.00 similar to row {kept[0]}"] * 3
+
+
 def test_six_hops_at_most_and_the_seeds_may_go(tmp_path: Path) -> None:
     attar = Attar(tmp_path, None)
     command = [RECIPE, "--backend", "rehearsal", "--limit", 3, "--runs", attar.runs]

@@ -2,7 +2,8 @@
 
 `respond` fails judges and breaks generators' form by chance (PERSONA_JUDGE_FAILS, PERSONA_FORM_BREAKS in the
 environment); `scripted` does what the text or persona asked about says: `[copy once]`, `[name once]`, `[essay once]`,
-`[judge once]` go wrong until the prompt holds the feedback on that very fault, `[… always]` go wrong for ever.
+`[judge once]` go wrong until the prompt holds the feedback on that very fault, `[… always]` go wrong for ever, and
+`[same always]` gets the same answer whoever asks.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ def scripted(messages: Messages, body: Mapping[str, Any], rng: Random) -> str | 
     answer = relative if "relative" in properties else inferred
     if fault == "judge" and "not accepted" in text:
         return answer(f"Second thoughts: {good}")
+    if fault == "same":
+        return answer(related(text, Random(0)))
     if fault not in TOLD or (often == "once" and TOLD[fault] in text):
         return answer(good)
     source = text.rpartition("Text:\n")[2] if "Text:\n" in text else text.split("\n")[1]
