@@ -23,7 +23,6 @@ class Plugin:
             "check_text": "attar_personas.text:CheckText",
             "population": "attar_personas.population.source:Population",
             "skew": "attar_personas.population.skew:Skew",
-            "coverage": "attar_personas.relations.coverage:Coverage",
             "screen": "attar_personas.screen.step:Screen",
             "deal": "attar_personas.distillation.deal:Deal",
             "near_tasks": "attar_personas.distillation.near:NearTasks",
