@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import regex
 
-from attar.api.text import numbers
+from attar.api.text import ascii_digits, numbers
 
 Kind = Literal["number", "url", "email", "placeholder", "code", "name", "mark"]
 KINDS: tuple[Kind, ...] = ("number", "url", "email", "placeholder", "code", "name")
@@ -158,7 +158,7 @@ def restore(text: str, kept: Sequence[Kept]) -> Restored:
 
 def _number(mark: str) -> int:
     found = _DIGITS.search(mark)
-    return int(found[0]) if found else 0  # int reads the digits of every script
+    return int(ascii_digits(found[0])) if found else 0
 
 
 def kept_of(value: Any) -> list[Kept]:

@@ -12,7 +12,14 @@ _OTHER_DIGIT = regex.compile(r"[\p{Nd}--[0-9]]", regex.V1)
 
 @lru_cache(maxsize=1024)
 def _ascii(digit: str) -> str:
-    return str(unicodedata.decimal(digit))
+    value = unicodedata.decimal(digit, None)
+    if value is None:
+        # `regex` knows newer digits than this Python does. All come ten by ten, zero first.
+        before = 0
+        while _OTHER_DIGIT.match(chr(ord(digit) - before - 1)):
+            before += 1
+        value = before % 10
+    return str(value)
 
 
 def ascii_digits(text: str) -> str:
