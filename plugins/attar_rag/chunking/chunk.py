@@ -54,9 +54,10 @@ class Chunk(RowStep[ChunkConfig]):
     Abbreviations, initials, decimal points and numbered items end no sentence. No character as a reader sees it is ever
     cut. Only a document's last chunk, or one before something that cannot be cut, is below min_tokens.
 
-    Tokens are those of the chunk's text alone, without what a chat adds. The estimate is within about a fifth of a
-    current multilingual tokenizer's count; the manifest tells who counted. A document without text is rejected as
-    `empty_document`. All chunks of one document are in memory together: about six times its size.
+    Tokens are those of the chunk's text alone, without what a chat adds. The estimate is within a tenth of a current
+    tokenizer's count for Latin scripts, within a third for Indic ones; the manifest tells who counted. A document
+    without text is rejected as `empty_document`. All chunks of one document are in memory together: about six times its
+    size.
     """
 
     Config = ChunkConfig

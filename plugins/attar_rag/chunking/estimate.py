@@ -9,14 +9,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from .weights import BEYOND, OTHER, WEIGHTS
+
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-# Thousandths of a token per code point: (first, last, weight); what is in none of these ranges weighs OTHER.
-_WEIGHTS = ((0x00, 0x7F, 250),)
-OTHER = 1000
 PAGE = 1 << 18
 
 
@@ -26,8 +25,9 @@ def weights() -> Array:
     import numpy as np
 
     table = np.full(0x10001, OTHER, np.uint16)
-    for first, last, weight in _WEIGHTS:
+    for first, last, weight in WEIGHTS:
         table[first : last + 1] = weight
+    table[0x10000] = BEYOND
     return table
 
 

@@ -140,7 +140,7 @@ def _tokenizer(tokens: TokenCounter) -> Count:
     def count(text: str) -> int:
         try:
             return len(encode(text, add_special_tokens=False))
-        except UnicodeEncodeError:
+        except (UnicodeEncodeError, TypeError):
             return len(encode(_whole(text), add_special_tokens=False))
 
     return count
