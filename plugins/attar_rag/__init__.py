@@ -13,7 +13,20 @@ class Plugin:
     @hookimpl
     def attar_steps(self) -> Mapping[str, str]:
         return {
+            "check_messages": "attar_rag.exports.check:CheckMessages",
             "chunk": "attar_rag.chunking.chunk:Chunk",
+            "index": "attar_rag.retrieval.index:Index",
+            "retrieve": "attar_rag.retrieval.retrieve:Retrieve",
+        }
+
+    @hookimpl
+    def attar_exporters(self) -> Mapping[str, str]:
+        return {
+            "alpaca": "attar_rag.exports.formats:Alpaca",
+            "openai_chat": "attar_rag.exports.formats:OpenAIChat",
+            "sharegpt": "attar_rag.exports.formats:ShareGPT",
+            "trl_chat": "attar_rag.exports.formats:TRLChat",
+            "trl_prompt_completion": "attar_rag.exports.formats:TRLPromptCompletion",
         }
 
 
