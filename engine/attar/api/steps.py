@@ -243,3 +243,7 @@ class Sink(Step[C]):
 
     def write(self, rows: RowSet, ctx: Context) -> None:
         raise NotImplementedError
+
+    def data_files(self) -> Mapping[str, str]:
+        """Glob patterns of the files of each split (`train`, …), from `ctx.out`; the run's dataset card names them."""
+        return {}

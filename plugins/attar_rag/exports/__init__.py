@@ -1,0 +1,1 @@
+"""Conversations as training files: chat formats, thought policies, splits that no document crosses."""
