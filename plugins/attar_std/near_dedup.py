@@ -45,10 +45,10 @@ class NearDedup(DatasetStep[NearDedupConfig]):
     is dropped; of pairs at similarity s, 1 − (1 − s^rows)^bands are found: with 32 bands of 4 at 0.6, 988 of 1,000.
     Blank and null texts are not compared, and stay.
 
-    Holds 8 bytes per row and band, about 100 more, and 100 MiB to work in; shingles wait on disk. 100,000 personas of 13
-    words take about ten seconds of one core (twenty where each shares half its wording with others) and 220 MiB.
-    Which rows stay depends on their texts and order (with `keep: smallest_id`: on texts
-    and ids alone), never on how the work was cut.
+    Holds 8 bytes per row and band, about 100 more, and 100 MiB to work in; shingles wait on disk. 100,000 personas of
+    13 words take about ten seconds of one core (twenty where each shares half its wording with others) and 220 MiB.
+    Which rows stay depends on their texts and order (with `keep: smallest_id`: on texts and ids alone), never on how
+    the work was cut.
     """
 
     Config = NearDedupConfig
