@@ -13,6 +13,7 @@ from support.runs import Attar, run_folder, table
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from attar.testing import build, run_row_step
+from attar.testing.stand_in import StandInServer
 from attar_rag.chunking.chunk import Chunk
 from attar_rag.chunking.estimate import estimate
 from attar_rag.chunking.weights import SAMPLE
@@ -112,3 +113,72 @@ def test_the_manifest_says_who_counted_and_the_file_decides_what_is_reused(
     attar("run", "recipe.yaml", "--runs", attar.runs)
     again = json.loads((run_folder(attar.runs, "counted") / "manifest.json").read_text())
     assert again["steps"]["chunks"]["fingerprint"] != manifest["steps"]["chunks"]["fingerprint"]
+
+
+RECIPE = """\
+attar: 1
+name: counted
+models:
+  teacher: {model: MODEL, backend: auto}
+steps:
+  read: {use: std.read, with: {path: rows.jsonl}}
+  chunks:
+    use: rag.chunk
+    from: read
+    with: {min_tokens: 50, max_tokens: 300, tokens: {model: teacher}}
+outputs: {dataset: {from: chunks, format: parquet}}
+"""
+
+
+def test_the_served_model_counts_and_is_not_asked_twice(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"text": TEXT}) + "\n", encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("MODEL", "org/teacher"))
+    with StandInServer.start() as server:
+        attar = Attar(tmp_path, server.url)
+        attar("run", "recipe.yaml", "--runs", attar.runs)
+        asked = server.stats()["requests"]
+        rows = table(run_folder(attar.runs, "counted") / "dataset")
+        assert [row["n_tokens"] for row in rows] == [-(-len(row["chunk"].encode()) // 3) for row in rows]
+        assert all(50 <= row["n_tokens"] <= 300 for row in rows)
+        assert len(rows) < asked < 3 * len(rows)
+
+        (tmp_path / "recipe.yaml").write_text(RECIPE.replace("MODEL", "org/teacher").replace("300", "200"))
+        attar("run", "recipe.yaml", "--runs", attar.runs)
+        assert len(table(run_folder(attar.runs, "counted") / "dataset")) > len(rows)
+        assert server.stats()["requests"] > asked
+        assert set(server.keys()["answered"].values()) == {1}
+
+
+def test_a_rehearsed_model_leaves_it_to_the_estimate(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"text": TEXT}) + "\n", encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("MODEL", "org/teacher"))
+    attar = Attar(tmp_path, None)
+    attar("run", "recipe.yaml", "--backend", "rehearsal", "--runs", attar.runs)
+    rows = table(run_folder(attar.runs, "counted") / "dataset")
+    assert [row["n_tokens"] for row in rows] == [estimate(row["chunk"]) for row in rows]
+    manifest = json.loads((run_folder(attar.runs, "counted") / "manifest.json").read_text())
+    assert manifest["notes"]["chunks"] == {"tokens_counted_by": "model", "model": "teacher"}
+
+
+def test_a_server_that_cannot_count_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"text": TEXT}) + "\n", encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("MODEL", "org/teacher"))
+    with StandInServer.start() as server:
+        attar = Attar(tmp_path, f"{server.root}/elsewhere/v1")
+        done = attar("run", "recipe.yaml", "--runs", attar.runs, expect=1)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "knows no such path (HTTP 404)" in said
+    assert "name a tokenizer's file instead" in said
+
+
+def test_a_model_folder_has_its_own_tokenizer(tokenizer_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"text": TEXT}) + "\n", encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("MODEL", str(tokenizer_file.parent)))
+    with StandInServer.start() as server:
+        attar = Attar(tmp_path, server.url)
+        attar("run", "recipe.yaml", "--runs", attar.runs)
+        assert server.stats()["requests"] == 0
+    opened = Tokenizer.from_file(str(tokenizer_file))
+    opened.no_truncation()
+    rows = table(run_folder(attar.runs, "counted") / "dataset")
+    assert [row["n_tokens"] for row in rows] == [len(opened.encode(row["chunk"])) for row in rows]

@@ -162,6 +162,14 @@ class Context(Protocol):
         """Log-probabilities (natural log) of the tokens of `text` under the model, the first token left out."""
         ...
 
+    async def tokens(self, model: ModelRef, text: str) -> int | None:
+        """Tokens of `text` by the model's own tokenizer, without special ones and without a chat's template.
+
+        That of its folder where the model is one on this machine, else its server's `/tokenize` (vLLM), journalled.
+        None where the model has no tokenizer: it is rehearsed, or a plugin's backend serves it.
+        """
+        ...
+
     async def effect(self, key: str, fn: Callable[[], Awaitable[Json]]) -> Json:
         """Runs any costly or outside call once; its JSON result is journalled under (step, row id, attempt, key)."""
         ...

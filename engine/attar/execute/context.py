@@ -264,6 +264,17 @@ class StepContext:
         )
         return await self._client.logprobs(call, self.seed(key))
 
+    async def tokens(self, model: ModelRef, text: str) -> int | None:
+        call = Call(
+            protocol="tokens",
+            model=str(model),
+            step=self.step,
+            row=self.row_id,
+            priority=self._priority,
+            prompt=text,
+        )
+        return await self._client.tokens(call)
+
     async def effect(self, key: str, fn: Callable[[], Awaitable[Json]]) -> Json:
         journal = self._facts.journal
         if journal is None:

@@ -72,6 +72,14 @@ def _value(body: Any, choice: Any, text: str, reasoning: str, logprobs: Any) -> 
     return value
 
 
+def tokens_value(body: Any) -> dict[str, Any]:
+    """The journal's value of a /tokenize body: how many tokens, not which."""
+    count = body["count"]
+    if type(count) is not int or count < 0:
+        raise ValueError(f"count is {count!r}")
+    return {"count": count}
+
+
 def embeddings_value(body: Any) -> dict[str, Any]:
     """The journal's value of an embeddings body: vectors in the order of the texts."""
     rows = sorted(body["data"], key=lambda row: row["index"])

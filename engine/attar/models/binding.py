@@ -21,7 +21,9 @@ _PATHS = {
     "completion": "/completions",
     "embeddings": "/embeddings",
     "logprobs": "/completions",
+    "tokens": "/tokenize",
 }
+_BESIDE = frozenset({"tokens"})  # beside /v1, not below it: vLLM's own
 
 
 class Bound:
@@ -122,9 +124,11 @@ def bind(served: ServedModel, env: Mapping[str, str], policy: RetryPolicy, secre
     proxy = proxy_for(url)
     origin = Origin(host, parts.port or (443 if tls else 80), tls)
     for name, path in _PATHS.items():
-        target = quote(parts.path + path, safe="/%:@!$&'()*+,;=~") + ("?" + parts.query if parts.query else "")
+        below = parts.path.removesuffix("/v1") if name in _BESIDE else parts.path
+        target = quote(below + path, safe="/%:@!$&'()*+,;=~") + ("?" + parts.query if parts.query else "")
+        whole = url.removesuffix("/v1") if name in _BESIDE else url
         lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "X-Request-Id: "]
-        bound.routes[name] = Route(origin, "\r\n".join(lines).encode(), seconds, url + path, proxy, headers)
+        bound.routes[name] = Route(origin, "\r\n".join(lines).encode(), seconds, whole + path, proxy, headers)
     return bound
 
 

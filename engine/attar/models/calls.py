@@ -27,7 +27,7 @@ class Call:
         rehearse, variables: the rehearsal backend's Jinja answer and what it sees.
     """
 
-    protocol: Literal["chat", "completion", "embeddings", "logprobs"]
+    protocol: Literal["chat", "completion", "embeddings", "logprobs", "tokens"]
     model: str
     step: str
     row: str

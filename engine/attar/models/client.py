@@ -16,12 +16,13 @@ from attar.errors import AttarError
 from attar.identity import request_key
 from attar.models import answers, rehearsal
 from attar.models.binding import Bound, bind
-from attar.models.calls import Call, Journal, ServedModel
+from attar.models.calls import Call, Journal, ServedModel, Stop
 from attar.models.meter import Meter
 from attar.models.meter import Usage as Spent
 from attar.models.policy import RetryPolicy
 from attar.models.requests import check_length, plain, wire_body
 from attar.models.secrets import Scrubber
+from attar.models.tokens import local_counter
 from attar.models.transport import Pool, Refused, Server
 
 _READ: dict[str, Callable[[Any], dict[str, Any]]] = {
@@ -29,6 +30,7 @@ _READ: dict[str, Callable[[Any], dict[str, Any]]] = {
     "completion": answers.completion_value,
     "embeddings": answers.embeddings_value,
     "logprobs": answers.logprobs_value,
+    "tokens": answers.tokens_value,
 }
 
 
@@ -176,6 +178,32 @@ class ModelClient:
         numbers: list[float] = value["logprobs"]
         return numbers
 
+    async def tokens(self, call: Call) -> int | None:
+        """Tokens of `call.prompt` by the model's own tokenizer, special ones left out: by the tokenizer.json of a model
+        that is a local folder, else by its server's /tokenize, journalled. None for rehearsed models and plugins'.
+
+        Raises:
+            RowError: `refused`, `transport`.
+            Stop: the server has no /tokenize, or as `chat`.
+        """
+        bound = self._models[call.model]
+        if bound.served.kind in ("rehearsal", "plugin"):
+            return None
+        count = local_counter(bound.model)
+        if count is not None:
+            return count(call.prompt)
+        usage = self._meter.of(call.step, call.model)
+        try:
+            _, value = await self._value(bound, call, {"prompt": call.prompt}, {}, 0, usage)
+        except Stop as stop:
+            first = stop.diagnostics[0]
+            if first.code != "E603":
+                raise
+            help = "only vLLM's servers count tokens (/tokenize): name a tokenizer's file instead of the model"
+            raise Stop(first.code, first.message, help) from None
+        counted: int = value["count"]
+        return counted
+
     # -- one request -------------------------------------------------------------------------------------------
 
     async def _value(
@@ -229,7 +257,7 @@ class ModelClient:
     async def _ask(
         self, bound: Bound, call: Call, sampling: Mapping[str, Any], seed: int, key: str, usage: Spent
     ) -> dict[str, Any]:
-        if bound.max_context is not None:
+        if bound.max_context is not None and call.protocol != "tokens":
             check_length(call, bound.max_context)
         assert self._pool is not None, "the client is not open"
         if self._pool.halted.is_set():

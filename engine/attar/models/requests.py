@@ -15,6 +15,8 @@ def wire_body(bound: Bound, call: Call, sampling: Mapping[str, Any], seed: int) 
     protocol = call.protocol
     if protocol == "embeddings":
         return {"model": bound.model, "input": call.texts}
+    if protocol == "tokens":
+        return {"model": bound.model, "prompt": call.prompt, "add_special_tokens": False}
     if protocol == "logprobs":
         return {
             "model": bound.model,

@@ -271,6 +271,10 @@ class FakeContext:
         body = respond(call, self.seed(key))
         return [x for x in body["choices"][0]["logprobs"]["token_logprobs"] if x is not None]
 
+    async def tokens(self, model: ModelRef, text: str) -> int | None:
+        said = self._scripted(Call("tokens", str(model), self._step, self._row, 0, prompt=text), "", 0)
+        return None if said is None else int(said)
+
     async def effect(self, key: str, fn: Callable[[], Awaitable[Json]]) -> Json:
         name = H(self._step, self._row, self._retry.attempt, key)
         if name not in self.effects:

@@ -37,8 +37,14 @@ _FIELDS = {
     | {"messages", "max_completion_tokens", "reasoning_effort", "chat_template_kwargs", "logprobs", "top_logprobs"},
     "/v1/completions": _SAMPLING | {"prompt", "echo", "logprobs", "prompt_logprobs", "add_special_tokens"},
     "/v1/embeddings": {"model", "input", "encoding_format", "dimensions", "user", "priority"},
+    "/tokenize": {"model", "prompt", "add_special_tokens"},
 }
-_NEEDS = {"/v1/chat/completions": "messages", "/v1/completions": "prompt", "/v1/embeddings": "input"}
+_NEEDS = {
+    "/v1/chat/completions": "messages",
+    "/v1/completions": "prompt",
+    "/v1/embeddings": "input",
+    "/tokenize": "prompt",
+}
 _STATUS_FAULTS = {"503": 503, "500": 500, "429": 429, "400": 400}
 
 
@@ -128,7 +134,7 @@ class StandIn:
         else:
             rng = Random(f"length {settings.seed} {key}")
             cap = body.get("max_tokens") or body.get("max_completion_tokens")
-            tokens = 1 if path == "/v1/embeddings" else batching.length(settings, rng, cap)
+            tokens = 1 if path in ("/v1/embeddings", "/tokenize") else batching.length(settings, rng, cap)
             request.state = self.batching.submit(
                 tokens,
                 len(request.body) // 4,
@@ -217,6 +223,8 @@ class StandIn:
         try:
             if path == "/v1/embeddings":
                 answer, spent = self._embeddings(body)
+            elif path == "/tokenize":
+                answer, spent = self._tokens(body)
             elif path == "/v1/completions":
                 answer, spent = self._completion(key, body, fault, tokens)
             else:
@@ -305,6 +313,11 @@ class StandIn:
         spent = (sum(len(t) for t in texts) // 4 + 1, 0)
         usage = {"prompt_tokens": spent[0], "total_tokens": spent[0]}
         return {"object": "list", "model": body["model"], "data": data, "usage": usage}, spent
+
+    def _tokens(self, body: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, int]]:
+        """One token for every three bytes, as no real tokenizer counts: what is asked of it shows."""
+        count = -(-len(body["prompt"].encode("utf-8", "replace")) // 3)
+        return {"count": count, "max_model_len": self.settings.max_context, "tokens": [0] * count}, (0, 0)
 
     # -- admin -------------------------------------------------------------------------------------------------
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
 
-from attar.api import Columns, Config, ConfigProblem, Context, Reject, Row, RowStep
+from attar.api import Columns, Config, ConfigProblem, Context, Reject, Row, RowError, RowStep
 
+from .estimate import estimate
 from .tokens import Tokens, counter, describe, files_of
+from .weights import SAMPLE
 
 _OWN = {
     "chunk_id": "string",
@@ -62,6 +64,7 @@ class Chunk(RowStep[ChunkConfig]):
 
     Config = ChunkConfig
     expands = True
+    calls_per_row = 0  # a model is asked to count, at most, never to write
 
     def inputs(self) -> Sequence[str]:
         return files_of(self.config.tokens)
@@ -108,13 +111,13 @@ class Chunk(RowStep[ChunkConfig]):
         name = self._name(row)
         rest = {column: value for column, value in row.items() if column != config.text}
         rest.setdefault("doc_id", name)
-        counts = counter(config.tokens) if not isinstance(config.tokens, str) else None
+        count, ratio = await self._counting(ctx)
         packing = pack(
             text,
             Limits(config.min_tokens, config.max_tokens),
-            exact=counts is not None,
+            exact=count is not None,
             language=config.language,
-            ratio=counts.ratio if counts is not None else 1.0,
+            ratio=ratio,
         )
         children: list[Mapping[str, Any]] = []
         answer: Any = None
@@ -125,8 +128,8 @@ class Chunk(RowStep[ChunkConfig]):
                 return children
             answer = None
             if isinstance(found, Ask):
-                assert counts is not None
-                answer = counts.count(text[found.start : found.end])
+                assert count is not None
+                answer = await count(text[found.start : found.end])
                 continue
             number = len(children)
             children.append(
@@ -143,6 +146,31 @@ class Chunk(RowStep[ChunkConfig]):
             )
             if number % 16 == 15:
                 await asyncio.sleep(0)  # a long document holds up no other row
+
+    async def _counting(self, ctx: Context) -> tuple[Callable[[str], Awaitable[int]] | None, float]:
+        """What counts a text's tokens, and how many it takes per estimated one; None: the estimate counts."""
+        tokens = self.config.tokens
+        if isinstance(tokens, str):
+            return None, 1.0
+        model = tokens.model
+        if model is None:
+            opened = counter(tokens)
+
+            async def by_file(text: str) -> int:
+                return opened.count(text)
+
+            return by_file, opened.ratio
+        first = await ctx.tokens(model, SAMPLE)
+        if first is None:
+            return None, 1.0
+
+        async def by_model(text: str) -> int:
+            found = await ctx.tokens(model, text)
+            if found is None:
+                raise RowError("no_tokenizer", f"model {model!r} counts no longer")
+            return found
+
+        return by_model, first / estimate(SAMPLE)
 
     def _name(self, row: Row) -> str:
         column = self.config.id or ("doc_id" if "doc_id" in row else None)
