@@ -8,7 +8,7 @@ import pytest
 
 from attar.api import Verdict
 from attar.testing import StepContract, build, run_judge
-from attar_personas.merged import CheckMerged, marks
+from attar_personas.distillation.merged import CheckMerged, marks
 
 EXPERTS = [
     {"persona": "A digger.", "answer": "Wells in black soil go dry in March because the basalt holds little water."},

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from attar.api import Reject, Row, Verdict
 from attar.models.words import ENGLISH
-from attar_personas.domains import Domains
-from attar_personas.question import CheckQuestion
-from attar_personas.text import CheckText
+from attar_personas.indianization.domains import Domains
+from attar_personas.indianization.question import CheckQuestion
+from attar_personas.indianization.text import CheckText
 
 QUESTION = "How should a small town in India weigh new roads against the old trees that shade its markets?"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from attar.testing.contract import StepContract
-from attar_personas.domains import Domains
-from attar_personas.labels import CheckLabelled, Labelled
-from attar_personas.question import CheckQuestion
-from attar_personas.text import CheckText
+from attar_personas.indianization.domains import Domains
+from attar_personas.indianization.labels import CheckLabelled, Labelled
+from attar_personas.indianization.question import CheckQuestion
+from attar_personas.indianization.text import CheckText
 
 ROWS: list[dict[str, Any]] = [
     {"text": "ps: A | b | gd_1: c | sp_1: d | gd_01: e | sp_01: f", "persona": "A weaver", "sp_1": "silk"},

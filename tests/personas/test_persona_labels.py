@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from attar.api import Reject, Row
-from attar_personas.labels import KEYS, CheckLabelled, Labelled, parse_labels
+from attar_personas.indianization.labels import KEYS, CheckLabelled, Labelled, parse_labels
 
 ANSWER = "ps: A weaver from Kanchi | gd_1: crafts | sp_1: silk | gd_01: dyes | sp_01: madder root"
 VALUES = {"ps": "A weaver from Kanchi", "gd_1": "crafts", "sp_1": "silk", "gd_01": "dyes", "sp_01": "madder root"}

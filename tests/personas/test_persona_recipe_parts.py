@@ -18,9 +18,9 @@ from attar.api import Row, SchemaRef
 from attar.plan import check
 from attar.recipe.expressions import render
 from attar_llm.rubric import answer_schema, criteria_problems, load_rubric, opinion, rubric_variables, rule_values
-from attar_personas.labels import KEYS, CheckLabelled, parse_labels
-from attar_personas.question import CheckQuestion
-from attar_personas.text import CheckText
+from attar_personas.indianization.labels import KEYS, CheckLabelled, parse_labels
+from attar_personas.indianization.question import CheckQuestion
+from attar_personas.indianization.text import CheckText
 
 ROOT = Path(__file__).parents[2]
 PROMPTS = ROOT / "prompts"

@@ -20,9 +20,9 @@ from support.stem_cell_responder import GOLDEN, STAGES, golden
 
 from attar.testing import build, run_judge
 from attar.testing.stand_in import StandInServer
-from attar_personas.labels import CheckLabelled, parse_labels
-from attar_personas.question import CheckQuestion
-from attar_personas.text import CheckText
+from attar_personas.indianization.labels import CheckLabelled, parse_labels
+from attar_personas.indianization.question import CheckQuestion
+from attar_personas.indianization.text import CheckText
 
 ROOT = TESTS.parent
 RECIPE = ROOT / "recipes" / "persona_essays.yaml"

@@ -16,8 +16,8 @@ from attar.api import Columns, Config, ConfigProblem, Context, Judge, Row, RowSt
 from attar.api.text import UnknownLanguage, language, number_differences, script_share
 from attar_personas.distillation.content import paragraphs
 from attar_personas.distillation.output import REFUSAL
+from attar_personas.indianization.question import PREAMBLE
 from attar_personas.measure import words
-from attar_personas.question import PREAMBLE
 
 # What must stand in both texts alike, besides numbers: addresses, e-mail addresses and placeholders.
 MARKS = regex.compile(

@@ -12,8 +12,8 @@ from pydantic import Field
 from attar.api import Columns, Config, ConfigProblem, Context, Judge, Row, Verdict
 from attar.api.text import UnknownLanguage, language, script_share, sentences
 from attar_personas.distillation.types import FIELD_TYPES, FIELDS
+from attar_personas.indianization.text import SECTIONS, Limits, heading_pattern, repetition_faults
 from attar_personas.measure import english_share, longest_common_substring, repetition, words
-from attar_personas.text import SECTIONS, Limits, heading_pattern, repetition_faults
 
 Fault = tuple[str, str]
 

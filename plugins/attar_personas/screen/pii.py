@@ -63,7 +63,9 @@ _KINDS = (
 )
 
 # What every kind has in common, in a syntax that Arrow's RE2 reads too: rows without it need no closer look.
-SUSPECT = r"@|\p{Nd}[\p{Nd} .-]{6,}\p{Nd}|[A-Z]{3,5}[\p{Nd}]{4}|[A-Z]{4}0|[A-Z]\p{Nd}{7}|[A-Z]{2}[ -]?\p{Nd}{1,2}[ -]?[A-Z]"
+SUSPECT = (
+    r"@|\p{Nd}[\p{Nd} .-]{6,}\p{Nd}|[A-Z]{3,5}[\p{Nd}]{4}|[A-Z]{4}0|[A-Z]\p{Nd}{7}|[A-Z]{2}[ -]?\p{Nd}{1,2}[ -]?[A-Z]"
+)
 
 
 @lru_cache(maxsize=1)
