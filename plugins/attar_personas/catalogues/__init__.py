@@ -45,7 +45,8 @@ def read_domains(path: Path) -> tuple[Domain, ...]:
         parts = tuple(part.strip() for part in line.split("\t"))
         if len(parts) != len(HEADER) or not all(parts):
             raise ValueError(
-                f"{path.name}, line {number}: expected {len(HEADER)} filled fields with tabs between, found {line[:80]!r}"
+                f"{path.name}, line {number}: expected {len(HEADER)} filled fields with tabs between, "
+                f"found {line[:80]!r}"
             )
         name = parts[1].casefold()
         if name in seen:
