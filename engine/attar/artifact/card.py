@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from attar.api import Sink
 from attar.artifact.sources import Rubric, prompts_of, rubrics_of
 from attar.plan.types import Plan
 from attar.recipe.language import Card
@@ -64,21 +63,19 @@ def _front_matter(plan: Plan, card: Card, results: Mapping[str, Any], rehearsed:
         "configs": [
             {"config_name": name, "data_files": files} | ({"default": True} if number == 0 else {})
             for number, (name, output) in enumerate(results["outputs"].items())
-            if (files := _data_files(plan, name, output))
+            if (files := _data_files(output))
         ],
     }
     written = {name: value for name, value in fields.items() if value}
     return "---\n" + yaml.safe_dump(written, allow_unicode=True, sort_keys=False, width=1000) + "---"
 
 
-def _data_files(plan: Plan, name: str, output: Mapping[str, Any]) -> Any:
-    """An output's files as hubs read them; None where a format has not said which they are."""
+def _data_files(output: Mapping[str, Any]) -> Any:
+    """An output's files as hubs read them; nothing where a format has not said which they are."""
     folder = output["path"]
     if output["format"] in _ENDINGS:
         return f"{folder}/{_ENDINGS[output['format']]}"
-    sink = plan.outputs[name].sink
-    splits = sink.data_files() if isinstance(sink, Sink) else {}
-    return [{"split": split, "path": f"{folder}/{pattern}"} for split, pattern in splits.items()]
+    return [{"split": split, "path": f"{folder}/{pattern}"} for split, pattern in output.get("data_files", {}).items()]
 
 
 def _rehearsal(manifest: Mapping[str, Any]) -> str:

@@ -126,6 +126,8 @@ def publish(prepared: Prepared, on_event: OnEvent, sums: Checksums, answers: Ans
             "min_rows": output.min_rows,
             "format": output.format,
         }
+        if splits := {split: files for split, files in output.sink.data_files().items() if _hold_data(final, files)}:
+            published[output.name]["data_files"] = splits
     draft = _draft(prepared, "provenance")
     write_parts(draft, PROVENANCE, _provenance(prepared, answers))
     sums.cover("provenance", draft)
@@ -137,6 +139,11 @@ def publish(prepared: Prepared, on_event: OnEvent, sums: Checksums, answers: Ans
             count_answers(part, answers)
         join_outcomes(parts, prepared.run_folder / FOLDER_OF[kind], keyed=kind == "review")
     return published
+
+
+def _hold_data(folder: Path, pattern: str) -> bool:
+    """Whether there is anything in the files of a split: readers refuse splits without a row."""
+    return any(path.stat().st_size for path in folder.glob(pattern))
 
 
 def demand_own_ids(rows: StoredTable, output: str) -> None:

@@ -90,8 +90,8 @@ def readme(
     records: Mapping[Name, int],
     documents: Mapping[Name, Documents],
 ) -> str:
-    """README.md of the folder. Its front matter names the files of each split and the features, so that a split without
-    records, and a field that is null in the first records, are read all the same.
+    """README.md of the folder. Its front matter names the files of each split and the features, so that a field that is
+    null in all records of a file is read all the same. A split without records is not named: `datasets` refuses it.
 
     Args:
         title: name of the format.
@@ -102,10 +102,9 @@ def readme(
     """
     import yaml
 
+    files = [{"split": name, "path": pattern(name)} for name, count in records.items() if count]
     front = {
-        "configs": [
-            {"config_name": "default", "data_files": [{"split": name, "path": pattern(name)} for name in records]}
-        ],
+        **({"configs": [{"config_name": "default", "data_files": files}]} if files else {}),
         "dataset_info": {"features": [{"name": name, **feature} for name, feature in features.items()]},
     }
     head = ["split", "records", *(["documents", "largest group"] if documents else [])]
