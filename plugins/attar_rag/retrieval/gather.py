@@ -19,7 +19,7 @@ class Gather(Generic[Q, A]):
         most: questions in a batch at most.
     """
 
-    def __init__(self, answer: Callable[[Sequence[Q]], Sequence[A]], most: int = 256) -> None:
+    def __init__(self, answer: Callable[[Sequence[Q]], Sequence[A]], most: int = 1024) -> None:
         self._answer = answer
         self._most = most
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []

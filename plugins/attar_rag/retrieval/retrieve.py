@@ -110,10 +110,10 @@ class Retrieve(RowStep[RetrieveConfig]):
                     ("mode",), f"a store is searched by embeddings, not by {config.mode}", "set `mode: embeddings`"
                 )
             yield from check_store(config.store)
-        elif config.mode != "embeddings":
-            yield from needs("bm25s", "retrieval", ("mode",))
-        if config.store is None and config.mode != "bm25":
-            yield from needs("faiss", "retrieval", ("mode",))
+        else:
+            yield from needs("numpy", "retrieval", ("mode",))
+            if config.mode != "bm25":
+                yield from needs("faiss", "retrieval", ("mode",))
         if config.mode == "hybrid" and config.fetch < config.top_k:
             yield ConfigProblem(("fetch",), f"fetch is below top_k ({config.top_k})", "raise it")
         yield from check_embedder(config.model, config.embedder, wanted=config.mode != "bm25")
