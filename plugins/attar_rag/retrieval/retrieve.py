@@ -130,8 +130,7 @@ class Retrieve(RowStep[RetrieveConfig]):
             vector = await embed(ctx, config.query_prefix + query, config.model, config.embedder)
         ask = Ask(query, vector, self._excluded(row))
         if config.store is not None and config.store.remote:
-            said = await ctx.effect("store", lambda: self._ask(ask, ctx))
-            hits = [Hit(*one) for one in said]
+            hits = [Hit(*one) for one in await ctx.effect("store", lambda: self._said(ask, ctx))]
         else:
             hits = await self._ask(ask, ctx)
         if config.min_score is not None:
@@ -149,6 +148,9 @@ class Retrieve(RowStep[RetrieveConfig]):
         if value is None:
             return frozenset()
         return frozenset([value] if isinstance(value, str) else (one for one in value if one is not None))
+
+    async def _said(self, ask: Ask, ctx: Context) -> list[list[Any]]:
+        return [list(hit) for hit in await self._ask(ask, ctx)]  # as JSON, for the journal
 
     async def _ask(self, ask: Ask, ctx: Context) -> list[Hit]:
         if self._gather is None:
