@@ -17,12 +17,12 @@ LINE = 9
 a row of a table, a line of code: what stays whole where it fits."""
 
 _BULLET = re.compile(r"([ \t]*)(?:[-*+•]|\d{1,9}[.)])[ \t]+(?=\S)")
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+([^\n]*?))?(?:[ \t]+#+)?[ \t]*\r?(?:\n|\Z)")
+_HASHES = re.compile(r" {0,3}(#{1,6})(?![^\s])")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[^\n]*")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*\r?(?:\n|\Z)")
 _TABLE = re.compile(r"[ \t]*\|")
 _FRONT = re.compile(r"---[ \t]*\r?\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]*\r?(?:\n|\Z)")
-_LONGEST_HEADING = 200
+_LONGEST_HEADING = 240
 _TABLE_HEAD = 3  # header, delimiter and first row stay together
 _MARKS = frozenset("#`~|=-*+•0123456789")
 
@@ -70,10 +70,11 @@ def scan(text: str) -> Iterator[Place]:
             first = stripped[:1]
         if first in _MARKS:
             if first == "#":
-                heading = _ATX.match(text, start)
-                if heading is not None and len(heading[2] or "") <= _LONGEST_HEADING:
+                heading = _HASHES.match(text, start)
+                if heading is not None and position - start <= _LONGEST_HEADING:
                     level = len(heading[1])
-                    yield Place(start, 0 if kind == "heading" else level, level, (heading[2] or "").strip())
+                    title = _title(text[heading.end() : position])
+                    yield Place(start, 0 if kind == "heading" else level, level, title)
                     kind, blank = "heading", False
                     continue
             elif first in "`~":
@@ -114,6 +115,13 @@ def scan(text: str) -> Iterator[Place]:
                 yield Place(start, 0 if kind == "heading" else PARAGRAPH)
                 kind = "paragraph"
             blank = False
+
+
+def _title(rest: str) -> str:
+    """A heading's text without the marks that may close it: `Syarat ##` is Syarat, C# stays."""
+    rest = rest.strip()
+    bare = rest.rstrip("#")
+    return bare.rstrip() if not bare or bare[-1] in " \t" else rest
 
 
 def _fence_end(text: str, start: int, mark: str, closed: dict[str, int]) -> int:

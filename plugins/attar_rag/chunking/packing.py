@@ -12,7 +12,7 @@ from .layout import ITEM, Place, scan
 
 MARGIN = 0.03
 """How far below the limit a slice is aimed at where a tokenizer has the last word: a miss costs another count."""
-_SAMPLE = 1500
+_SAMPLE = 800
 _TRIES = 12
 
 
