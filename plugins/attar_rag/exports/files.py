@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,7 @@ class _Part:
         self._room = 0
         self._held = bytearray()
         self.records = 0
+        self.sum = hashlib.blake2b(digest_size=16)
         self._file = self._next()
 
     def _next(self) -> BinaryIO:
@@ -50,6 +52,7 @@ class _Part:
 
     def _flush(self) -> None:
         self._file.write(self._held)
+        self.sum.update(self._held)
         self._held.clear()
 
     def close(self) -> None:
@@ -82,6 +85,11 @@ class SplitFiles:
         """Records of each split so far."""
         return {name: part.records for name, part in self._parts.items()}
 
+    def digest(self) -> str:
+        """Digest of all records and their splits; to be asked for when the files are closed."""
+        own = "".join(f"{name} {part.sum.hexdigest()} " for name, part in self._parts.items())
+        return hashlib.blake2b(own.encode(), digest_size=16).hexdigest()
+
 
 def readme(
     title: str,
@@ -89,9 +97,12 @@ def readme(
     features: Mapping[str, Feature],
     records: Mapping[Name, int],
     documents: Mapping[Name, Documents],
+    digest: str,
 ) -> str:
     """README.md of the folder. Its front matter names the files of each split and the features, so that a field that is
-    null in all records of a file is read all the same. A split without records is not named: `datasets` refuses it.
+    null in all records of a file is read all the same. A split without records is not named: `datasets` refuses it. The
+    digest is there because `datasets` (5.2) keeps what it has read under the folder's last name and this front matter:
+    without it, other data in a folder of the same name would be read from that cache.
 
     Args:
         title: name of the format.
@@ -99,13 +110,17 @@ def readme(
         features: of a record, in order.
         records: of each split.
         documents: of each split; empty where rows are not split by documents.
+        digest: of the records.
     """
     import yaml
 
     files = [{"split": name, "path": pattern(name)} for name, count in records.items() if count]
     front = {
         **({"configs": [{"config_name": "default", "data_files": files}]} if files else {}),
-        "dataset_info": {"features": [{"name": name, **feature} for name, feature in features.items()]},
+        "dataset_info": {
+            "description": f"{title}; records {digest}",
+            "features": [{"name": name, **feature} for name, feature in features.items()],
+        },
     }
     head = ["split", "records", *(["documents", "largest group"] if documents else [])]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]

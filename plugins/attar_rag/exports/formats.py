@@ -67,8 +67,9 @@ class ChatExport(Sink[E]):
                 for record in self.records(self._conversation(row), row):
                     files.add(name, record | further)
             counts = files.records()
+        documents = splitter.documents() if splitter else {}
         features = self.keys() | {name: feature(kind) for name, kind in carried.items()}
-        text = readme(self.title, self._told(), features, counts, splitter.documents() if splitter else {})
+        text = readme(self.title, self._told(), features, counts, documents, files.digest())
         (ctx.out / "README.md").write_text(text, encoding="utf-8")
 
     def _told(self) -> str:
