@@ -14,6 +14,13 @@ class Plugin:
     def attar_steps(self) -> Mapping[str, str]:
         return {
             "check_messages": "attar_rag.exports.check:CheckMessages",
+            "check_answer": "attar_rag.qa.answer:CheckAnswer",
+            "check_domain": "attar_rag.qa.domain:CheckDomain",
+            "check_question": "attar_rag.qa.question:CheckQuestion",
+            "distribution": "attar_rag.qa.distribution:Distribution",
+            "documents": "attar_rag.documents.source:Documents",
+            "evidence": "attar_rag.qa.evidence:Evidence",
+            "kinds": "attar_rag.qa.kinds:Kinds",
             "chunk": "attar_rag.chunking.chunk:Chunk",
             "index": "attar_rag.retrieval.index:Index",
             "retrieve": "attar_rag.retrieval.retrieve:Retrieve",
@@ -23,6 +30,7 @@ class Plugin:
     def attar_exporters(self) -> Mapping[str, str]:
         return {
             "alpaca": "attar_rag.exports.formats:Alpaca",
+            "distribution": "attar_rag.qa.distribution:Distribution",
             "openai_chat": "attar_rag.exports.formats:OpenAIChat",
             "sharegpt": "attar_rag.exports.formats:ShareGPT",
             "trl_chat": "attar_rag.exports.formats:TRLChat",

@@ -19,6 +19,9 @@ _AT_ONCE = 8192
 
 class NearDedupConfig(Config):
     by: str = Field(..., min_length=1, description="column with the text that is compared")
+    within: str | None = Field(
+        None, min_length=1, description="column of groups: only rows with the same value in it are compared"
+    )
     threshold: float = Field(
         0.6, gt=0, le=1, description="Jaccard similarity of two texts' shingles from which on they are near duplicates"
     )
@@ -43,7 +46,7 @@ class NearDedup(DatasetStep[NearDedupConfig]):
     Similarity is the share of common character shingles (Jaccard), on text in form NFC, case-folded, with single
     spaces. Candidates come from MinHash bands (Broder 1997) and are then compared exactly, so nothing below `threshold`
     is dropped; of pairs at similarity s, 1 − (1 − s^rows)^bands are found: with 32 bands of 4 at 0.6, 988 of 1,000.
-    Blank and null texts are not compared, and stay.
+    Blank and null texts are not compared, and stay. With `within`, rows of different groups never are.
 
     Holds 8 bytes per row and band, about 100 more, and 100 MiB to work in; shingles wait on disk. 100,000 personas of
     13 words take about ten seconds of one core (twenty where each shares half its wording with others) and 220 MiB.
@@ -55,7 +58,8 @@ class NearDedup(DatasetStep[NearDedupConfig]):
 
     def reads(self, incoming: Columns) -> Columns:
         best = {} if self.config.best is None else {self.config.best: "any"}
-        return {self.config.by: "string", **best}
+        within = {} if self.config.within is None else {self.config.within: "any"}
+        return {self.config.by: "string", **within, **best}
 
     def check(self, incoming: Columns) -> Iterator[ConfigProblem]:
         config = self.config
@@ -109,6 +113,8 @@ class NearDedup(DatasetStep[NearDedupConfig]):
             return {}
         table = np.concatenate(keys)
         del keys
+        if config.within is not None:
+            table ^= _groups(rows, config.within)[:, None]  # other group, other keys: no candidates
         shared, number = _shared(table, file)
         return self._walk(self._order(rows, np.flatnonzero(shared.any(axis=1))), shared, number, file)
 
@@ -174,6 +180,23 @@ def _texts(rows: RowSet, column: str) -> Iterator[str]:
     for batch in rows.batches([column]):
         for text in batch.column(column).to_pylist():
             yield text or ""
+
+
+def _groups(rows: RowSet, column: str) -> Any:
+    """A number per row, the same for equal values of a column: 64 bits, so that two groups never meet by chance."""
+    import hashlib
+
+    import numpy as np
+
+    numbers: dict[str, int] = {}
+    found = []
+    for batch in rows.batches([column]):
+        for value in batch.column(column).to_pylist():
+            name = repr(value)
+            if name not in numbers:
+                numbers[name] = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+            found.append(numbers[name])
+    return np.array(found, np.uint64)
 
 
 def _ids_at(places: set[int], rows: RowSet) -> dict[int, str]:
