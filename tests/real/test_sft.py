@@ -161,9 +161,7 @@ def test_sft_takes_two_steps(
     assert any("Rp 4.250.000. Karena terlambat 5 hari" in text for text in texts)  # what the answer says
     assert all("You answer questions about the university" in text for text in texts)
     if layout == "trl_prompt_completion":
-        for line, ids, mask in zip(
-            lines, trainer.train_dataset["input_ids"], trainer.train_dataset["completion_mask"], strict=True
-        ):
-            learnt = tokenizer.decode([one for one, counts in zip(ids, mask, strict=True) if counts])
+        for line, labels in zip(lines, trainer.train_dataset["labels"], strict=True):
+            learnt = tokenizer.decode([one for one in labels if one >= 0])
             assert line["completion"][0]["content"] in learnt
             assert line["prompt"][-1]["content"] not in learnt
