@@ -111,7 +111,7 @@ class ChunkIndex:
         scores[out] = 0
         if most < len(scores):
             # Everything that is as good as the last one wanted; which of the equals stay is decided by their ids.
-            least = scores[np.argpartition(scores, len(scores) - most)[len(scores) - most]]
+            least = np.partition(scores, len(scores) - most)[len(scores) - most]
             rows = np.flatnonzero(scores >= least if least > 0 else scores)
         else:
             rows = np.flatnonzero(scores)
@@ -215,7 +215,7 @@ class _Words:
         scores = np.zeros(self._texts, np.float32)
         for word in known:
             postings = slice(self._ends[word], self._ends[word + 1])
-            scores[self._rows[postings]] += self._adds[postings]  # a word's texts are distinct
+            np.add.at(scores, self._rows[postings], self._adds[postings])
         return scores
 
 
