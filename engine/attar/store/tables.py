@@ -34,6 +34,9 @@ _HIDDEN_FIELDS = (
 )
 _UNIQUE = ("__id", "__parents", "__trail")
 _READ_ROWS = 1024
+_LEAST_READ = 16
+_READ_BYTES = 8 << 20
+"""Rows with long texts are read in smaller batches: of so many bytes, by what the file's footer says."""
 SORT_BYTES = 64 << 20
 
 StoredRow = tuple[int, str, tuple[str, ...], bytes | None, dict[str, Any]]
@@ -232,7 +235,7 @@ class StoredTable:
         """The hidden columns alone: ids, parents and trails."""
         return self._read(0, None, list(HIDDEN), _READ_ROWS * 8)
 
-    def _read(self, start: int, stop: int | None, names: list[str], size: int) -> Iterator[pa.RecordBatch]:
+    def _read(self, start: int, stop: int | None, names: list[str], most: int) -> Iterator[pa.RecordBatch]:
         stop = len(self) if stop is None else min(stop, len(self))
         file = bisect_right(self._ends, start)
         while start < stop:
@@ -248,6 +251,7 @@ class StoredTable:
                     groups.append(group)
                 at = end
             at = first
+            size = min(most, max(_LEAST_READ, int(_READ_BYTES * footer.num_rows / max(_weight(footer), 1))))
             with pq.ParquetFile(self._paths[file], metadata=footer) as parquet:
                 for batch in parquet.iter_batches(size, row_groups=groups, columns=names, use_threads=False):
                     end = at + batch.num_rows
@@ -260,6 +264,11 @@ class StoredTable:
                     at = end
             start = self._ends[file]
             file += 1
+
+
+def _weight(footer: pq.FileMetaData) -> int:
+    """Bytes of a file's rows before compression."""
+    return sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
 
 
 def _clear(folder: Path) -> None:
