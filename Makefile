@@ -47,3 +47,4 @@ schemas: $(READY)
 
 test-real: $(READY)
 	sh tests/real/run.sh
+	sh tests/real/retrieval.sh
