@@ -7,9 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from attar.errors import fail
+
+if TYPE_CHECKING:
+    from attar.recipe.nodes import Node
 
 MOST_BYTES = 64 << 20
 LONGEST_NAME = 255  # bytes of a file's name, on every system in use
@@ -111,9 +114,12 @@ def _targets(name: str, file: Path) -> list[Path]:
     return [path for path in paths if not (path.is_dir() and file.is_relative_to(path))]  # not the recipe's own folder
 
 
-def _data(text: str, file: Path) -> Any:
-    """A YAML file's values, or those of a prompt file's front matter; None where there are none."""
-    import yaml
+def _data(text: str, file: Path) -> Node | None:
+    """A YAML file's values, or those of a prompt file's front matter; None where there are none.
+
+    Read as recipes are read: PyYAML's own loader refuses some of what attar takes (`{domain: string?}`).
+    """
+    from attar.recipe.nodes import LineIndex, Refused, compose
 
     if file.suffix == ".md":
         parts = text.split("---", 2)
@@ -121,20 +127,20 @@ def _data(text: str, file: Path) -> Any:
             return None
         text = parts[1]
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return compose(text, LineIndex(text), lambda trouble: None)
+    except Refused:
         return None
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from _strings(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _strings(part)
+def _strings(value: Node | None) -> Iterator[str]:
+    if value is None:
+        return
+    if value.kind == "scalar":
+        yield value.text
+    for _, part in value.entries.values():
+        yield from _strings(part)
+    for part in value.items:
+        yield from _strings(part)
 
 
 def _is_text(file: Path) -> bool:
