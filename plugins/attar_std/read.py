@@ -374,6 +374,9 @@ class Read(BatchSource[ReadConfig]):
                     for bad in rejects:
                         for column in values.values():
                             column[bad] = None
+                for bad, why in rejects.items():
+                    where = f"{file.name}, record {first + bad + 1:,}"
+                    rejects[bad] = Reject(why.code, f"{where}: {why.detail}")
                 yield keys, values, rejects
             base += count if count is not None else read
 

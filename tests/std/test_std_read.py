@@ -259,7 +259,7 @@ def test_text_folder_one_row_per_file(tmp_path: Path) -> None:
     rows = read(tmp_path, text_column="body")
     assert [key for key, _ in rows] == [("b.md", 0), ("bad.txt", 0), ("sub/a.txt", 0)]
     assert rows[0][1] == {"body": "# B", "path": "b.md"} and rows[2][1]["body"] == "नमस्ते"
-    assert rows[1][1] == Reject("encoding", "byte 2 of the file is not valid UTF-8")
+    assert rows[1][1] == Reject("encoding", "bad.txt, record 1: byte 2 of the file is not valid UTF-8")
 
 
 def test_compressed_and_torn_archives(tmp_path: Path) -> None:
@@ -513,7 +513,7 @@ def test_broken_text_in_parquet_is_told_row_by_row(tmp_path: Path, bulk: bool) -
         found = dict(bad)
     else:
         found = {n: row for n, (_, row) in enumerate(step.rows(0, 4, context)) if not isinstance(row, dict)}
-    assert found == {1: ("encoding", "column 'text' is not valid UTF-8")}
+    assert found == {1: ("encoding", "rows.parquet, record 2: column 'text' is not valid UTF-8")}
 
 
 def test_the_id_column_of_parquet_need_not_be_among_the_columns(tmp_path: Path) -> None:
@@ -524,7 +524,7 @@ def test_the_id_column_of_parquet_need_not_be_among_the_columns(tmp_path: Path) 
     assert step.count(context) == 3
     found = list(step.rows(0, 3, context))
     assert found[:2] == [("a", {"t": "x"}), ("b", {"t": "y"})]
-    assert found[2][1] == ("duplicate_id", "'a' first seen at record 1")
+    assert found[2][1] == ("duplicate_id", "rows.parquet, record 3: 'a' first seen at record 1")
 
 
 def test_parquet_columns_go_straight_through_where_they_fit(tmp_path: Path) -> None:
