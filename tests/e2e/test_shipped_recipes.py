@@ -36,6 +36,36 @@ def test_a_recipe_rehearses_as_readme_says(recipe: Path, tmp_path: Path) -> None
         assert output["rows"] * 2 >= made, f"{name}: {output['rows']} of {made}"
 
 
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_copied_recipe_stands_alone(recipe: Path, tmp_path: Path) -> None:
+    attar = Attar(tmp_path, None)
+    attar("new", "mine", "--from", recipe.stem)
+    copied = tmp_path / "mine/recipes/mine.yaml"
+    attar("validate", copied, expect=0)
+    plan, faults = check(copied, {})
+    assert plan is not None, faults
+    inputs = {file for step in plan.steps.values() for file in step.step.inputs()}
+    assert not [file for file in inputs if Path(file).is_relative_to(ROOT / "recipes")], "its input is copied too"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("persona_essays", ("personas=rows.jsonl", "persona_key=text")),
+        ("indic_distillation", ("personas=rows.jsonl", "persona_key=text")),
+        ("indic_refinement", ("texts=rows.jsonl",)),
+    ],
+)
+def test_a_blank_row_asks_no_model(name: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"text": " \\n"}\n', encoding="utf-8")
+    params = [word for param in words for word in ("-p", param)]
+    recipe = ROOT / "recipes" / f"{name}.yaml"
+    Attar(tmp_path, None)("run", recipe, "--backend", "rehearsal", *params, expect=1)
+    ledger = results(tmp_path / "runs", name.replace("_", "-"))["ledger"]
+    usable = next(counts for step, counts in ledger.items() if step.endswith("usable"))
+    assert (usable["in"], usable["rejected"]) == (1, 1)
+
+
 def _made(plan: Plan, step: str, ledger: dict[str, Any]) -> int:
     """Rows that began at the nearest step (or steps) before an output at which rows begin."""
     made: int = ledger[step]["made"] if step in ledger else 0
