@@ -185,3 +185,17 @@ def test_many_rows_take_little_memory(tmp_path: Path) -> None:
     written = sorted((tmp_path / "data").iterdir())
     assert sum(path.read_bytes().count(b"\n") for path in written) == 40_000
     assert len([path for path in written if path.name.startswith("train")]) >= 3
+
+
+def test_a_row_that_is_no_conversation_ends_the_run_by_name_and_publishes_nothing(tmp_path: Path) -> None:
+    recipe = tmp_path / "raw.yaml"
+    data = ROOT / "recipes" / "data" / "conversations.jsonl"
+    recipe.write_text(
+        f"attar: 1\nname: raw\nsteps:\n  read: {{use: std.read, with: {{path: {data}, id: id}}}}\n"
+        "outputs:\n  chat: {from: read, format: trl_chat}\n"
+    )
+    done = Attar(tmp_path, None)("run", recipe, expect=1)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "(trl_chat): row " in said and "the last message is not the model's (last_not_model)" in said
+    assert "rag.check_messages" in said and "Traceback" not in said
+    assert not list((tmp_path / "runs").glob("raw/*/chat"))
