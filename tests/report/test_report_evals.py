@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attar.errors import AttarError
+from attar.evals.harness import Evals
 from attar.report.evals import Line, compare
 from attar.report.evals_text import FORMATS, as_csv, as_json, as_markdown, as_text
 
@@ -167,3 +168,15 @@ def test_figures_hold_together(tmp_path_factory: pytest.TempPathFactory, figures
 def test_a_change_from_a_negative_figure_keeps_its_direction() -> None:
     line = Line("t", "bleu_diff", "none", "bleu_diff", False, -4.0, -2.0, None, None, True)
     assert (line.change, line.better) == (50.0, "b")
+
+
+def test_thousands_of_tasks_are_read_once_and_not_all_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = {f"t{n}": {"acc,none": n / 3000} for n in range(3000)}
+    (tmp_path / "a.json").write_text(json.dumps({"results": tasks}), encoding="utf-8")
+    passes: list[Evals] = []
+    whole = Evals.percent.fget
+    assert whole is not None
+    monkeypatch.setattr(Evals, "percent", property(lambda one: (passes.append(one), whole(one))[1]))
+    found = compare(tmp_path / "a.json", tmp_path / "a.json")
+    assert len(found.lines) == 3000 and len(passes) == 2
+    assert "t29 and 2,970 more." in as_text(found) and max(map(len, as_text(found).splitlines())) < 300

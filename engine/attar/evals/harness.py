@@ -127,7 +127,7 @@ def read_evals(path: Path) -> list[Evals]:
         files = sorted(path.rglob("results*.json"))
         if not files:
             raise EvalsProblem(
-                f"the folder {path.name}/ holds no results_*.json",
+                f"the folder {path.name or path}/ holds no results_*.json",
                 "name the folder that was the harness's --output_path, or one results file",
             )
         read = [_read(file) for file in files]

@@ -146,9 +146,10 @@ def _load(path: Path) -> Evals:
     tasks: dict[str, tuple[Figure, ...]] = {}
     shots: dict[str, int] = {}
     for one in found:
+        percent = one.percent  # of the whole file, which it reads: once, not for each of its thousands of tasks
         for task, figures in one.tasks.items():
             if task not in tasks:
-                tasks[task] = tuple(_scaled(figure, one.percent) for figure in figures)
+                tasks[task] = tuple(_scaled(figure, percent) for figure in figures)
                 if task in one.shots:
                     shots[task] = one.shots[task]
     return Evals(found[0].file, models[0], found[0].revision, found[0].date, tasks, shots)

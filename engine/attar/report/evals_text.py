@@ -12,6 +12,7 @@ from attar.report.evals import Comparison, Line
 
 HEAD = ("Task", "Metric")
 TAIL = ("B − A", "change", "")
+MOST_NAMED = 30
 COLUMNS = (
     "task", "metric", "filter", "unit", "higher_is_better", "a", "a_stderr", "b", "b_stderr",
     "difference", "change_percent", "better", "within_error",
@@ -106,11 +107,11 @@ def _said(found: Comparison, mark: str) -> Iterator[str]:
         yield "↓: less is better."
     if any(line.margin is not None for line in found.lines):
         yield "±: standard error; within error: the difference is at most 1.96 standard errors and may be chance."
-    if missing := [line.task for line in found.lines if line.margin is None]:
-        yield f"No standard errors, so chance cannot be told, in: {', '.join(dict.fromkeys(missing))}."
+    if missing := list(dict.fromkeys(line.task for line in found.lines if line.margin is None)):
+        yield f"No standard errors, so chance cannot be told, in: {_some(missing)}."
     for which, tasks in ((0, found.only_a), (1, found.only_b)):
         if tasks:
-            yield f"Only in {found.names[which]}: {', '.join(tasks)}."
+            yield f"Only in {found.names[which]}: {_some(tasks)}."
     if found.apart:
         yield f"No metric in common: {', '.join(found.apart)}."
     yield from (f"Note: {note}." for note in found.notes)
@@ -141,3 +142,9 @@ def _round(number: float | None) -> float | None:
 
 def _plain(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
+
+
+def _some(tasks: Sequence[str]) -> str:
+    """A list of tasks that fits a screen; an evaluation may have thousands, and JSON names them all."""
+    more = len(tasks) - MOST_NAMED
+    return ", ".join(tasks[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
