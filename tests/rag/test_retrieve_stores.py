@@ -51,6 +51,12 @@ def make(folder: Path, distance: models.Distance = models.Distance.COSINE, named
     return folder
 
 
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that no test changes."""
+    return make(tmp_path_factory.mktemp("store") / "q")
+
+
 def find(query: str, store: dict[str, Any], row: Mapping[str, Any] | None = None, **config: Any) -> Any:
     config = {"query": "q", "mode": "embeddings", "model": "m", "store": {"qdrant": store}, **config}
     [found] = run_row_step(build(Retrieve, config), [{"q": query, **(row or {})}], FakeContext(embed))
@@ -66,8 +72,9 @@ def cosines(query: str) -> list[float]:
 
 
 @pytest.mark.parametrize("named", [None, "dense"])
-def test_the_nearest_points_of_a_folder(tmp_path: Path, named: str | None) -> None:
-    store = {"path": str(make(tmp_path / "q", named=named)), "collection": "rules", "id": "chunk_id", "vector": named}
+def test_the_nearest_points_of_a_folder(tmp_path: Path, rules: Path, named: str | None) -> None:
+    folder = make(tmp_path / "q", named=named) if named else rules
+    store = {"path": str(folder), "collection": "rules", "id": "chunk_id", "vector": named}
     found = find("कितनी फीस", store, top_k=4)
     near = cosines("कितनी फीस")
     best = sorted(range(30), key=lambda n: -near[n])[:4]
@@ -84,8 +91,8 @@ def test_a_distance_becomes_a_score_that_is_better_when_higher(tmp_path: Path) -
     assert found["retrieval_scores"] == pytest.approx(sorted((-one for one in away), reverse=True), abs=1e-4)
 
 
-def test_what_is_excluded_makes_room(tmp_path: Path) -> None:
-    store = {"path": str(make(tmp_path / "q")), "collection": "rules", "id": "chunk_id"}
+def test_what_is_excluded_makes_room(rules: Path) -> None:
+    store = {"path": str(rules), "collection": "rules", "id": "chunk_id"}
     everything = find("biaya", store, top_k=30)["context_ids"]
     found = find("biaya", store, {"gold": everything[:25]}, exclude="gold", top_k=3)
     assert found["context_ids"] == everything[25:28]
@@ -112,8 +119,8 @@ def test_the_store_stays_as_it_is_and_may_be_open_elsewhere(tmp_path: Path) -> N
     assert names == ["meta.json", "collection/rules/storage.sqlite"]
 
 
-def test_a_query_of_another_size_and_a_point_without_text_are_told(tmp_path: Path) -> None:
-    folder = make(tmp_path / "q")
+def test_a_query_of_another_size_and_a_point_without_text_are_told(rules: Path) -> None:
+    folder = rules
     wrong = find("biaya", {"path": str(folder), "collection": "rules", "text": "body"})
     assert isinstance(wrong, RowError)
     assert (wrong.code, "'body'" in wrong.detail) == ("bad_index", True)
@@ -134,11 +141,8 @@ def test_a_query_of_another_size_and_a_point_without_text_are_told(tmp_path: Pat
         ({"qdrant": {"path": "{q}", "collection": "rules"}}, "hybrid", "mode", "by embeddings"),
     ],
 )
-def test_wrong_stores_are_told_before_anything_runs(
-    tmp_path: Path, store: Any, mode: str, field: str, said: str
-) -> None:
-    make(tmp_path / "q")
-    store = json.loads(json.dumps(store).replace("{q}", str(tmp_path / "q")))
+def test_wrong_stores_are_told_before_anything_runs(rules: Path, store: Any, mode: str, field: str, said: str) -> None:
+    store = json.loads(json.dumps(store).replace("{q}", str(rules)))
     step = build(Retrieve, {"query": "q", "mode": mode, "model": "m", "store": store})
     told = {problem.field[-1]: f"{problem.message} {problem.help}" for problem in step.check({"q": "string"})}
     assert said in told[field]
@@ -186,16 +190,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(rules: Path) -> Iterator[Server]:
     with Server(("127.0.0.1", 0), _Handler) as one:
-        one.store = QdrantClient(path=str(make(tmp_path / "q")), force_disable_check_same_thread=True)
+        one.store = QdrantClient(path=str(rules), force_disable_check_same_thread=True)
         threading.Thread(target=one.serve_forever, daemon=True).start()
         yield one
         one.shutdown()
         one.store.close()
 
 
-def test_a_server_says_the_same_as_its_folder_and_is_asked_once(tmp_path: Path, server: Server) -> None:
+def test_a_server_says_the_same_as_its_folder_and_is_asked_once(rules: Path, server: Server) -> None:
     url = f"http://127.0.0.1:{server.server_port}"
     config = {"query": "q", "mode": "embeddings", "model": "m", "top_k": 4}
     step = build(Retrieve, {**config, "store": {"qdrant": {"url": url, "collection": "rules", "id": "chunk_id"}}})
@@ -203,8 +207,7 @@ def test_a_server_says_the_same_as_its_folder_and_is_asked_once(tmp_path: Path, 
     first = run_row_step(step, [{"q": "biaya"}], context)
     assert run_row_step(step, [{"q": "biaya"}], context) == first
     assert server.asked == 1
-    make(tmp_path / "again")
-    folder = {"path": str(tmp_path / "again"), "collection": "rules", "id": "chunk_id"}
+    folder = {"path": str(rules), "collection": "rules", "id": "chunk_id"}
     assert first == [find("biaya", folder, top_k=4)]
     assert url in step.notes()["store"]
     assert step.inputs() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import bm25s
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attar.api import Reject, RowError
+from attar.plan import check
 from attar.testing import FakeContext, StepContract, build, run_row_step
 from attar_rag.retrieval.retrieve import Retrieve
 from attar_rag.retrieval.terms import terms
@@ -129,6 +131,36 @@ def test_wrong_settings_are_told_before_anything_runs(config: dict[str, Any], fi
     step = build(Retrieve, {"query": "q", **config})
     problems = [problem.field for problem in step.check({"q": "string", "number": "int"})]
     assert field in problems
+
+
+RECIPE = """
+attar: 1
+name: lacking
+models: {e: {model: tiny}}
+steps:
+  read: {use: std.read, with: {path: here.jsonl}}
+  chunks: {use: rag.chunk, from: read}
+  found:
+    use: rag.retrieve
+    from: read
+    index: chunks
+    model: e
+    with: {query: text, mode: hybrid, text: body, id: heading_path}
+outputs: {dataset: {from: found}}
+"""
+
+
+def test_columns_that_the_index_lacks_are_told_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "here.jsonl").write_text('{"text": "x"}\n', encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+    plan, faults = check(tmp_path / "recipe.yaml", {})
+    assert plan is None
+    told = {fault.code + " " + fault.message for fault in faults}
+    assert told == {
+        "E501 step 'chunks' has no column 'body'",
+        "E501 step 'chunks' has no column 'embedding'",
+        "E503 column 'heading_path' of step 'chunks' is list<string>, expected string or int",
+    }
 
 
 WORDS = ["beasiswa", "kampus", "नामांकन", "छात्र", "asrama", "bayar", "UKT", "login"]

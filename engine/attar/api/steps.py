@@ -57,6 +57,8 @@ class Step(Generic[C]):
         calls_per_row: requests that one row costs, for estimates (`samples` and `votes` in a config are known).
         name: the step's full name in the recipe, set by the engine before `reads` is called.
         rewrites: columns an earlier round of the same step wrote, which this one may write again; set by the engine.
+        side_columns: columns of the side tables by StepRef field, for `check`; set by the engine before `reads` is
+            called. A table whose step is at fault itself is not in it.
     """
 
     Config: ClassVar[type[BaseModel]]
@@ -67,6 +69,7 @@ class Step(Generic[C]):
     calls_per_row: ClassVar[int] = 1
     name: str = ""
     rewrites: frozenset[str] = frozenset()
+    side_columns: Mapping[str, Columns] = {}
 
     def __init__(self, config: C) -> None:
         """No I/O; the step must pickle."""

@@ -34,6 +34,8 @@ class Flow:
             if draft.step is None or draft.incoming is None:
                 continue
             draft.step.rewrites = self._rewrites(draft)
+            sides = {field: self._drafts[name].columns for field, name in draft.side.items()}
+            draft.step.side_columns = {field: columns for field, columns in sides.items() if columns is not None}
             self._visit(draft, draft.incoming)
         self._name_later_makers()
 

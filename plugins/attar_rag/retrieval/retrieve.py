@@ -99,6 +99,7 @@ class Retrieve(RowStep[RetrieveConfig]):
             yield ConfigProblem(
                 ("index",), f"chunks come from a step (`index`) or from a `store`, {found}", "give one of them"
             )
+        yield from self._check_index()
         kind = incoming.get(config.exclude or "", "string").rstrip("?")
         if kind not in ("string", "list<string>"):
             yield ConfigProblem(
@@ -117,6 +118,23 @@ class Retrieve(RowStep[RetrieveConfig]):
         if config.mode == "hybrid" and config.fetch < config.top_k:
             yield ConfigProblem(("fetch",), f"fetch is below top_k ({config.top_k})", "raise it")
         yield from check_embedder(config.model, config.embedder, wanted=config.mode != "bm25")
+
+    def _check_index(self) -> Iterator[ConfigProblem]:
+        """What retrieval needs of the index's columns, where they are known."""
+        config, there = self.config, self.side_columns.get("index")
+        if there is None:
+            return
+        wanted = {"id": ("string", "int"), "text": ("string",)}
+        if config.mode != "bm25":
+            wanted["embedding"] = ("list<float>",)
+        for field, kinds in wanted.items():
+            name = getattr(config, field)
+            if name not in there:
+                help = "embed the chunks by rag.index first" if field == "embedding" else f"it has {', '.join(there)}"
+                yield ConfigProblem((field,), f"step {config.index!r} has no column {name!r}", help, code="E501")
+            elif there[name].rstrip("?") not in kinds:
+                said = f"column {name!r} of step {config.index!r} is {there[name]}, expected {' or '.join(kinds)}"
+                yield ConfigProblem((field,), said, code="E503")
 
     async def apply(self, row: Row, ctx: Context) -> Mapping[str, Any] | Reject:
         from .terms import terms
