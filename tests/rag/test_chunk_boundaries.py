@@ -141,3 +141,16 @@ def test_a_long_line_is_no_slower_than_its_length() -> None:
     assert found[-1].end == len(text)
     assert not any(one.cut for one in found)
     assert all(text[one.start :].startswith("Satu") for one in found)
+
+
+def test_a_year_at_the_start_of_a_line_begins_no_item() -> None:
+    text = "Kampus ini didirikan pada tahun\n1998. Sesudah itu ada ```kode``` yang lain\ndan seterusnya. " * 30
+    starts = {one.start for one in sentences(text)}
+    for part in chunks(text, 5, 40)[1:]:
+        assert part.start in starts
+        assert not text[part.start :].startswith("1998")
+
+
+def test_code_within_a_line_opens_no_block() -> None:
+    text = f"```satu``` {words(20)}.\n\n# Judul\n\n{words(30)}.\n\n```\n# bukan judul\n```\n\n{words(30)}."
+    assert list(dict.fromkeys(one.path for one in chunks(text, 5, 40))) == [(), ("Judul",)]

@@ -16,9 +16,9 @@ LINE = 9
 """Ranks of places, the best first: 1 to 6 before a heading of that level, then these. LINE is an item below another,
 a row of a table, a line of code: what stays whole where it fits."""
 
-_BULLET = re.compile(r"([ \t]*)(?:[-*+•]|\d{1,9}[.)])[ \t]+(?=\S)")
+_BULLET = re.compile(r"([ \t]*)(?:[-*+•]|(\d{1,9})[.)])[ \t]+(?=\S)")
 _HASHES = re.compile(r" {0,3}(#{1,6})(?![^\s])")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[^\n]*")
+_FENCE = re.compile(r" {0,3}(`{3,}(?=[^`\n]*(?:\n|\Z))|~{3,})[^\n]*")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*\r?(?:\n|\Z)")
 _TABLE = re.compile(r"[ \t]*\|")
 _FRONT = re.compile(r"---[ \t]*\r?\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]*\r?(?:\n|\Z)")
@@ -96,7 +96,9 @@ def scan(text: str) -> Iterator[Place]:
                 kind, blank = "table", False
                 continue
             item = _BULLET.match(text, start)
-            if item is not None:
+            if item is not None and (
+                blank or kind != "paragraph" or item[2] in (None, "1")
+            ):  # "in\n1998. Then" is none
                 nested = len(item[1].expandtabs(4)) > 1
                 rank = LINE if nested and kind == "list" else ITEM if kind == "list" else PARAGRAPH
                 yield Place(start, 0 if kind == "heading" else rank)
