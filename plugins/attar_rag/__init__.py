@@ -15,14 +15,20 @@ class Plugin:
         return {
             "check_messages": "attar_rag.exports.check:CheckMessages",
             "check_answer": "attar_rag.qa.answer:CheckAnswer",
+            "check_camouflage": "attar_rag.conversations.proof:CheckCamouflage",
+            "check_conversation": "attar_rag.conversations.check:CheckConversation",
             "check_domain": "attar_rag.qa.domain:CheckDomain",
+            "check_grounded": "attar_rag.conversations.ground:CheckGrounded",
             "check_question": "attar_rag.qa.question:CheckQuestion",
+            "check_unanswerable": "attar_rag.conversations.proof:CheckUnanswerable",
+            "chunk": "attar_rag.chunking.chunk:Chunk",
             "distribution": "attar_rag.qa.distribution:Distribution",
             "documents": "attar_rag.documents.source:Documents",
+            "draw_context": "attar_rag.conversations.draw:DrawContext",
             "evidence": "attar_rag.qa.evidence:Evidence",
             "kinds": "attar_rag.qa.kinds:Kinds",
-            "chunk": "attar_rag.chunking.chunk:Chunk",
             "index": "attar_rag.retrieval.index:Index",
+            "noise": "attar_rag.conversations.noise:Noise",
             "retrieve": "attar_rag.retrieval.retrieve:Retrieve",
         }
 

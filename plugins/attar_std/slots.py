@@ -11,7 +11,7 @@ from pydantic import Field
 from attar.api import Columns, ConfigProblem, Context, Key, Reject, Row, Source
 
 from ._axes import AxesConfig, Values, Weights, axes_problems, cells_of, choice_problems, type_of_labels, weighed
-from ._quota import Cell, Label, cell_name
+from ._quota import Cell, Label, cell_name, largest_remainder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,11 @@ class SlotsConfig(AxesConfig):
         ge=0,
         description="extra slots per cell, for steps after it that drop rows: below 1 a share of the cell's rows "
         "(rounded up), else a count. They come last; std.quota keeps what was asked for",
+    )
+    candidates: int | None = Field(
+        None,
+        ge=1,
+        description="slots in all, instead of `spare`: those beyond `rows` are spare, shared out by the cells' sizes",
     )
     draw: dict[str, Weights | Values] = Field(
         default_factory=dict, description="column → values (or values with weights): one picked at random for each slot"
@@ -58,6 +63,15 @@ class Slots(Source[SlotsConfig]):
 
     def check(self, incoming: Columns) -> Iterator[ConfigProblem]:
         yield from axes_problems(self.config)
+        if self.config.candidates is not None:
+            if self.config.candidates < self.config.rows:
+                yield ConfigProblem(
+                    ("candidates",),
+                    f"{self.config.candidates} candidates are fewer than the {self.config.rows} rows wanted",
+                    "as many, or more",
+                )
+            if self.config.spare:
+                yield ConfigProblem(("spare",), "spare and candidates both say how many slots are spare", "keep one")
         for name, choices in self.config.draw.items():
             yield from choice_problems(("draw", name), choices)
         for field, names in (("axes", self.config.axes), ("draw", self.config.draw)):
@@ -78,11 +92,14 @@ class Slots(Source[SlotsConfig]):
     def count(self, ctx: Context) -> int | None:
         return len(self._plan()[1])
 
-    def _spare(self, count: int) -> int:
-        spare = self.config.spare
-        if not count or not spare:
-            return 0  # an empty cell stays empty
-        return -int(-Fraction(str(spare)) * count // 1) if spare < 1 else int(spare)
+    def _spares(self, counts: list[int]) -> list[int]:
+        """Spare slots of each cell; an empty cell stays empty."""
+        spare, candidates = self.config.spare, self.config.candidates
+        if candidates is not None:
+            return largest_remainder(max(candidates - sum(counts), 0), [Fraction(count) for count in counts])
+        if spare < 1:
+            return [-int(-Fraction(str(spare)) * count // 1) for count in counts]
+        return [int(spare) if count else 0 for count in counts]
 
     def _plan(self) -> tuple[list[Cell], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Cells; and for each slot, in order, its cell's number and its number in the cell."""
@@ -92,7 +109,7 @@ class Slots(Source[SlotsConfig]):
             counts = cells_of(self.config)
             cells = list(counts)
             wanted = np.fromiter(counts.values(), np.int64, len(cells))
-            spare = np.fromiter((self._spare(count) for count in counts.values()), np.int64, len(cells))
+            spare = np.fromiter(self._spares(list(counts.values())), np.int64, len(cells))
             start = np.arange(1, len(cells) + 1, dtype=np.uint64) * np.uint64(_GOLDEN)
             phase = (start >> np.uint64(11)).astype(np.float64) / float(1 << 53)
             cell = np.repeat(np.arange(len(cells)), wanted + spare)

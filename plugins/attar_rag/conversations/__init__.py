@@ -1,0 +1,1 @@
+"""Conversations grounded in retrieved chunks: what they are written from, checked by, and how they are roughened."""
