@@ -164,3 +164,20 @@ def test_finds_planted_edits_among_real_personas_and_nothing_else() -> None:
     found = sum(isinstance(row, Drop) for row in out[5000:])
     assert similar * 0.98 <= found <= similar  # recall of the bands
     assert similar >= 900  # one word of about 13 changed
+
+
+def test_rows_of_other_groups_are_not_compared() -> None:
+    text = "Which papers does a student of Khurja hand in for the scholarship of the potters' guild?"
+    rows = [{"text": text, "doc": doc} for doc in ("a", "b", "a", None, "b", None, "None")]
+    out = run_dataset_step(build(NearDedup, {"by": "text", "within": "doc"}), rows)
+    assert [isinstance(one, Drop) for one in out] == [False, False, True, False, True, True, False]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.text("xyz ", min_size=1, max_size=12)), max_size=12))
+def test_within_drops_what_each_group_alone_would(rows: list[tuple[str, str]]) -> None:
+    made = [{"doc": doc, "text": text} for doc, text in rows]
+    out = run_dataset_step(build(NearDedup, {"by": "text", "within": "doc", "bands": 64, "rows": 1}), made)
+    for doc in "ab":
+        alone = kept([text for one, text in rows if one == doc], bands=64, rows=1)
+        assert [row["text"] for row in out if isinstance(row, Row) and row["doc"] == doc] == alone

@@ -96,7 +96,7 @@ class CheckAnswer(Judge[CheckAnswerConfig]):
         return Verdict("fail", faults[0].code, scores, "\n".join(f"- {fault.feedback}" for fault in faults))
 
     def _form(self, crisp: str, detailed: str, length: int, count: int) -> Iterator[_Fault]:
-        from .deictic import to_the_text
+        from .deictic import speaks_of_text
         from .wording import is_cut, refuses
 
         config = self.config
@@ -117,7 +117,7 @@ class CheckAnswer(Judge[CheckAnswerConfig]):
         for name, text, whole in (("crisp", crisp, False), ("detailed", detailed, True)):
             if is_cut(text, whole=whole):
                 yield _Fault("cut_sentence", f"The {name} answer breaks off: “…{text[-40:]}”. End it properly.")
-            if (pointer := to_the_text(text)) is not None:
+            if (pointer := speaks_of_text(text)) is not None:
                 yield _Fault(
                     "refers_to_text",
                     f"The {name} answer says “{pointer.text}”; the reader has no such text before them.",

@@ -113,16 +113,36 @@ _TO_TEXT = regex.compile(
             rf"{_ON}(?:{_HI_MAYBE})\s+(?:{_HI_BY}){_OFF}",
             rf"{_ON}उपरोक्त{_OFF}|{_ON}उपर्युक्त{_OFF}|{_ON}ऊपर\s+(?:बताए|बताई|बताया|दिए|दी|दिया|उल्लिखित|वर्णित|लिखे|लिखी|कहे){_OFF}",
             # Indonesian
-            rf"{_ON}(?:{_ID_TEXT})\s+(?:{_ID_THIS}|itu|tersebut){_OFF}",
+            rf"{_ON}(?:{_ID_TEXT})\s+(?:{_ID_THIS}|itu|tersebut|pertama|kedua|ketiga|terakhir){_OFF}",
             rf"{_ON}(?:{_ID_MAYBE})\s+(?:{_ID_THIS}){_OFF}",
             rf"{_ON}(?:menurut|berdasarkan|sesuai(?:\s+dengan)?|dalam|dari)\s+(?:{_ID_TEXT}){_OFF}",
             rf"{_ON}(?:menurut|berdasarkan)\s+(?:{_ID_MAYBE})(?=\s*[,?]|\s+(?:tersebut|itu|yang\s+diberikan))",
             rf"{_ON}menurut\s+(?:teks|penulis|artikel|naskah){_OFF}",
             rf"{_ON}(?:disebutkan|dijelaskan|dibahas|tertulis|diuraikan|disebut)\s+(?:di\s+atas|di\s+bawah|sebelumnya|tadi|dalam\s+(?:teks|bacaan|dokumen)){_OFF}",
             # Tamil; nouns carry their endings
-            rf"{_ON}(?:இந்த|இப்|அந்த|{_TA_GIVEN})\s*(?:{_TA_TEXT}|{_TA_MAYBE}){_TA_LETTERS}",
+            rf"{_ON}(?:இந்த[கசதப]?்?|இப்|அந்த[கசதப]?்?|{_TA_GIVEN})\s*(?:{_TA_TEXT}|{_TA_MAYBE}){_TA_LETTERS}",
             rf"{_ON}(?:{_TA_TEXT}|{_TA_MAYBE}){_TA_LETTERS}ின்\s?படி{_OFF}",
+            rf"{_ON}(?:{_TA_TEXT}|{_TA_MAYBE}){_TA_LETTERS}ில்\s+(?:குறிப்பிட|கூற|சொல்ல|விவரிக்க){_TA_LETTERS}",
             rf"{_ON}(?:மேற்கண்ட|மேலே\s+(?:கூறப்பட்ட|குறிப்பிட்ட|கொடுக்கப்பட்ட)){_TA_LETTERS}",
+        )
+    ),
+    regex.IGNORECASE,
+)
+
+# What nobody says but of a text that lies before them. Answers may well say "this document": of one they spoke of.
+_OF_A_TEXT = regex.compile(
+    "|".join(
+        (
+            rf"{_ON}(?:the|this|that)\s+(?:(?:{_EN_GIVEN})\s+)*(?:{_EN_TEXT})s?{_OFF}",
+            rf"{_ON}(?:according\s+to|as\s+per|based\s+on|in\s+the\s+words\s+of)\s+(?:the|this)\s+"
+            rf"(?:(?:{_EN_GIVEN})\s+)?(?:text|document|article|context|author|piece|information){_OFF}",
+            rf"{_ON}(?:mentioned|described|stated|given|provided)\s+in\s+(?:the|this)\s+(?:text|article|context|piece){_OFF}",
+            rf"{_ON}the\s+(?:text|article|context|author|piece)\s+(?:{_EN_SAYS}){_OFF}",
+            rf"{_ON}(?:गद्यांश|अनुच्छेद|परिच्छेद|पाठ|लेख|लेखक)\s+(?:{_HI_BY}){_OFF}|{_ON}(?:इस|उपरोक्त|दिए\s+गए)\s+(?:गद्यांश|अनुच्छेद|परिच्छेद|पाठ){_OFF}",
+            rf"{_ON}(?:menurut|berdasarkan|dalam)\s+(?:teks|bacaan|kutipan|wacana|paragraf|konteks|penulis){_OFF}",
+            rf"{_ON}(?:teks|bacaan|kutipan|wacana|paragraf)\s+(?:{_ID_THIS}|tersebut){_OFF}",
+            rf"{_ON}(?:இந்த[கசதப]?்?|{_TA_GIVEN})\s*(?:{_TA_TEXT}|உரை){_TA_LETTERS}",
+            rf"{_ON}(?:{_TA_TEXT}|உரை|கட்டுரை){_TA_LETTERS}ின்\s?படி{_OFF}",
         )
     ),
     regex.IGNORECASE,
@@ -181,6 +201,12 @@ def to_the_text(text: str) -> Pointer | None:
         if noun.lower() not in text[: back.start()].lower():
             return Pointer(back[0], back.start(), back.end())
     return None
+
+
+def speaks_of_text(text: str) -> Pointer | None:
+    """The first words of an answer that speak of the text it was made from ("the passage says", "menurut teks")."""
+    found = _OF_A_TEXT.search(text)
+    return None if found is None else Pointer(found[0], found.start(), found.end())
 
 
 def bare_subject(text: str) -> Pointer | None:

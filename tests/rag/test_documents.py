@@ -1,0 +1,168 @@
+"""rag.documents: every format to the same rows, faults in their places, and what cleaning may not touch."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attar.api import ConfigProblem, Reject
+from attar.testing import StepContract, build, run_source
+from attar_rag.documents.source import Documents
+from attar_rag.documents.text import clean
+
+ROOT = Path(__file__).parents[2]
+TEXT = "# Perpustakaan\n\nBuku dipinjam 14 hari.\n\n## हिन्दी\n\nकिताबें चौदह दिन के लिए मिलती हैं।"
+PAGE = f"""<html><head><title>Perpustakaan kampus</title></head><body>
+<nav><ul><li><a href="/">Beranda</a></li><li><a href="/peta">Peta situs</a></li></ul></nav>
+<main><article><h1>Perpustakaan</h1>{
+    "".join(
+        f"<p>Paragraf {n} menjelaskan bahwa buku dipinjam {n + 7} hari dan denda dihitung per hari.</p>"
+        for n in range(12)
+    )
+}</article></main><footer>Hak cipta 2026</footer></body></html>"""
+
+
+class TestContract(StepContract):
+    step = Documents
+    config = {"path": str(ROOT / "recipes" / "data" / "handbook")}
+
+
+def read(path: Path | list[str], **config: Any) -> dict[str, Any]:
+    where = path if isinstance(path, list) else str(path)
+    return {str(key): row for key, row in run_source(build(Documents, {"path": where, **config}))}
+
+
+def test_a_folder_is_read_in_the_order_of_its_names_with_folders_as_categories() -> None:
+    rows = read(ROOT / "recipes" / "data" / "handbook")
+    assert list(rows) == sorted(rows)
+    first = rows["akademik/pendaftaran.md"]
+    assert (first["doc_id"], first["category"]) == ("akademik/pendaftaran.md", "akademik")
+    assert (first["source"], first["format"], first["title"]) == ("handbook", "markdown", "Pendaftaran Mahasiswa Baru")
+    assert first["text"].startswith("# Pendaftaran Mahasiswa Baru\n")
+
+
+def test_each_format_of_records_gives_the_same_document(tmp_path: Path) -> None:
+    record = {"name": "a", "body": TEXT, "head": "Buku", "group": "layanan"}
+    (tmp_path / "one.jsonl").write_text(json.dumps(record) + "\n\n", encoding="utf-8")
+    cells = ",".join('"' + value.replace('"', '""') + '"' for value in record.values())
+    (tmp_path / "one.csv").write_text(f"name,body,head,group\n{cells}\n", encoding="utf-8")
+    pq.write_table(pa.Table.from_pylist([record]), tmp_path / "one.parquet")
+    columns = {"text_column": "body", "id_column": "name", "title_column": "head", "category_column": "group"}
+    rows = read(tmp_path, source="perpus", **columns)
+    assert list(rows) == ["one.csv#a", "one.jsonl#a", "one.parquet#a"]
+    wanted = {"text": TEXT, "title": "Buku", "source": "perpus", "category": "layanan"}
+    for row in rows.values():
+        assert {name: row[name] for name in wanted} == wanted
+
+
+def test_a_web_page_is_its_text_without_its_navigation(tmp_path: Path) -> None:
+    pytest.importorskip("trafilatura")
+    (tmp_path / "page.html").write_text(PAGE, encoding="utf-8")
+    [row] = read(tmp_path).values()
+    assert (row["title"], row["format"]) == ("Perpustakaan", "html")
+    assert "Paragraf 11 menjelaskan" in row["text"] and "# Perpustakaan" in row["text"]
+    assert "Peta situs" not in row["text"] and "Hak cipta" not in row["text"]
+
+
+def test_what_cannot_be_read_is_told_with_its_place_and_the_rest_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_bytes("satu\ndua\nti\xe9ga\n".encode("latin-1"))
+    (tmp_path / "b.md").write_text("")
+    (tmp_path / "c.jsonl").write_bytes(
+        b'{"text": "good", "id": "x"}\n{"text": \n"text"\n{"text": 3, "id": "n"}\n{"id": "none"}\n'
+        b'{"text": "again", "id": "x"}\n\xff\xfe\n{"text": "no name"}\n{"text": null, "id": "empty"}\n'
+    )
+    (tmp_path / "d.csv").write_text("id,text\n1,satu\n2\n")
+    (tmp_path / "e.parquet").write_bytes(b"PAR1 torn")
+    (tmp_path / "f.md").write_text("x" * 2000)
+    rows = read(tmp_path, id_column="id", max_bytes=1500)
+    good = {key: row["text"] for key, row in rows.items() if not isinstance(row, Reject)}
+    assert good == {"b.md": "", "c.jsonl#x": "good", "c.jsonl#empty": "", "d.csv#1": "satu"}
+    bad = [row for row in rows.values() if isinstance(row, Reject)]
+    assert [one.code for one in bad] == [
+        *("encoding", "invalid_json", "not_object", "schema", "schema", "duplicate_id", "encoding", "missing_id"),
+        *("invalid_csv", "torn", "too_large"),
+    ]
+    assert bad[0].detail == "a.md: line 3: byte 0xE9 at 11 is no utf-8"
+    assert "c.jsonl: line 7" in bad[6].detail
+
+
+def test_moving_or_filling_the_folder_changes_no_key_and_slices_make_up_the_whole(tmp_path: Path) -> None:
+    for name in ("b.md", "x/a.txt", "x/c.md"):
+        (tmp_path / "one" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "one" / name).write_text(f"# {name}\n")
+    before = set(read(tmp_path / "one"))
+    (tmp_path / "one").rename(tmp_path / "two")
+    (tmp_path / "two" / "a.md").write_text("first")
+    (tmp_path / "two" / ".hidden.md").write_text("no")
+    step = build(Documents, {"path": str(tmp_path / "two")})
+    whole = run_source(step)
+    assert before < {key for key, _ in whole} and len(whole) == 4
+    assert [one for n in range(4) for one in run_source(step, n, n + 1)] == whole
+    assert len(step.inputs()) == 4
+
+
+def test_categories_by_pattern_and_by_heading(tmp_path: Path) -> None:
+    (tmp_path / "guide-a.md").write_text("## 6.3. Perintah apt\n")
+    (tmp_path / "sect.b.md").write_text("# Bab 12. Jaringan\n")
+    (tmp_path / "plain.md").write_text("no heading\n")
+    rows = read(tmp_path, categories={"guide-*": "guides"}, category_heading=r"^(?:Bab )?(\d+)\.")
+    assert [row["category"] for row in rows.values()] == ["guides", None, "12"]
+
+
+def test_two_folders_keep_their_names_apart_and_are_two_sources(tmp_path: Path) -> None:
+    for folder in ("wiki", "forum"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.md").write_text(folder)
+    rows = read([str(tmp_path / "wiki"), str(tmp_path / "forum")])
+    assert {key: row["source"] for key, row in rows.items()} == {"wiki/a.md": "wiki", "forum/a.md": "forum"}
+
+
+def test_mistakes_are_told_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "handbook").mkdir()
+    with pytest.raises(ConfigProblem, match="is not there") as missing:
+        build(Documents, {"path": str(tmp_path / "handbok")}).writes({})
+    assert "'handbook'" in missing.value.help
+    (tmp_path / "handbook" / "a.pdf").write_text("x")
+    with pytest.raises(ConfigProblem, match=r"holds no document; there are \.pdf"):
+        build(Documents, {"path": str(tmp_path / "handbook")}).writes({})
+    (tmp_path / "handbook" / "a.md").write_text("x")
+    wrong = {"drop_lines": ["("], "category_heading": "no group", "encoding": "utf-9"}
+    step = build(Documents, {"path": str(tmp_path / "handbook"), **wrong})
+    assert [one.field for one in step.check({})] == [("encoding",), ("drop_lines", 0), ("category_heading",)]
+
+
+def test_a_file_that_is_gone_when_its_turn_comes(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("x")
+    step = build(Documents, {"path": str(tmp_path)})
+    step.writes({})
+    (tmp_path / "a.md").unlink()
+    [(key, row)] = run_source(step)
+    assert isinstance(row, Reject) and (key, row.code) == ("a.md", "unreadable")
+
+
+def test_cleaning_joins_what_a_page_broke_and_drops_navigation() -> None:
+    code = "```\nls -l\ncd ..\n```"
+    scanned = f"# Judul\n\nPerpustakaan di-\nbuka setiap\nhari kerja.\n- satu\n- dua\n\n{code}\n- Sebelumnya6.2. Apt\n"
+    assert clean(scanned, unwrap=True, drop_lines=["- Sebelumnya.*"]) == (
+        "# Judul\n\nPerpustakaan dibuka setiap hari kerja.\n- satu\n- dua\n\n" + code
+    )
+
+
+def test_cleaning_keeps_joiners_and_marks() -> None:
+    kept = "क्\u200dष नेपाल\u200cमें ന്‍ कि की कु ড়"
+    assert clean("\ufeff" + kept + "\u00ad\x00\r\n") == unicodedata.normalize("NFC", kept)
+
+
+@given(st.text(st.sampled_from("ab-– \n\r\t\x00\ufeff\u00adकि\u200dé़#`1.|")), st.booleans())
+def test_cleaning_twice_is_cleaning_once(text: str, unwrap: bool) -> None:
+    once = clean(text, unwrap=unwrap)
+    assert unicodedata.is_normalized("NFC", once) and "\r" not in once and "\x00" not in once
+    assert clean(once) == once
