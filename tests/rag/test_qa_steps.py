@@ -80,7 +80,7 @@ def answer(config: dict[str, Any] | None = None, **changed: Any) -> Verdict:
 # fault → clean twin
 QUESTIONS = [
     ("refers_to_text", "What does the passage above say of fees?", "What are the fees at IIT Delhi?"),
-    ("refers_to_text", "According to the text, when does it rain?", "When does it rain in Bihar, say farmers?"),
+    ("refers_to_text", "According to the text, when does it rain?", "When does it rain in Bihar?"),
     ("refers_to_text", "What is this document about?", "What documents does a visa applicant in India need?"),
     ("refers_to_text", "As mentioned earlier, why is it free?", "Why is school free in India?"),
     ("refers_to_text", "What does the author suggest about saving?", "What tax do authors in India pay?"),

@@ -168,8 +168,11 @@ _EN_BARE = regex.compile(
 _EN_FIRST = regex.compile(
     r"^\W*(?:its|their|his|her|it|they|he|she|what\s+(?:is|are|was|were)\s+(?:its|their|his|her))\s", regex.IGNORECASE
 )
-# "Is it possible to …", "What does it mean to …": the real subject follows.
-_EXPLETIVE = regex.compile(rf"^(?:\s+[\p{{L}}'’-]+){{1,5}}?\s+(?:to|that|for|if|when|whether){_OFF}", regex.IGNORECASE)
+# "Is it possible to …", "What does it mean to …": the real subject follows; "does it rain" has none.
+_EXPLETIVE = regex.compile(
+    rf"^(?:\s+(?:rain|snow|hail|freeze)(?:s|ed|ing)?{_OFF}|(?:\s+[\p{{L}}'’-]+){{1,5}}?\s+(?:to|that|for|if|when|whether){_OFF})",
+    regex.IGNORECASE,
+)
 _HI_PRONOUN = _any(
     """
     यह | ये | वह | वे | इसका | इसके | इसकी | इसे | इसमें | इससे | इसको | इनका |
