@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -184,3 +185,20 @@ def test_the_same_chunks_as_bm25s_finds(texts: list[list[str]], query: list[str]
     best = sorted((-float(score), f"{n:02}") for n, score in enumerate(scores) if score > 0)[:k]
     assert found["retrieval_scores"] == pytest.approx([-score for score, _ in best], abs=1e-5)
     assert found["context_ids"] == [id for _, id in best]
+
+
+PAGES = Path(__file__).parents[3] / "shared" / "data" / "help_hi.jsonl"
+
+
+@pytest.mark.skipif(not PAGES.exists(), reason="the Hindi help pages are not beside this checkout")
+def test_hindi_pages_are_found_by_their_own_sentences() -> None:
+    from attar.api.text import sentences, words
+
+    pages = [json.loads(line) for line in PAGES.read_text(encoding="utf-8").splitlines()]
+    chunks = [{"chunk_id": page["id"], "chunk": page["text"]} for page in pages]
+    asked = [(page["id"], one.text) for page in pages for one in sentences(page["text"]) if len(words(one.text)) > 12]
+    assert len(asked) > 300
+    step = build(Retrieve, {"query": "q", "index": "c", "top_k": 3})
+    found = run_row_step(step, [{"q": text} for _, text in asked], FakeContext(side={"index": chunks}))
+    there = sum(page in one["context_ids"] for (page, _), one in zip(asked, found, strict=True))
+    assert there / len(asked) > 0.95
