@@ -54,6 +54,7 @@ def test_a_copied_recipe_stands_alone(recipe: Path, tmp_path: Path) -> None:
         ("persona_essays", ("personas=rows.jsonl", "persona_key=text")),
         ("indic_distillation", ("personas=rows.jsonl", "persona_key=text")),
         ("indic_refinement", ("texts=rows.jsonl",)),
+        ("translate", ("documents=rows.jsonl",)),
     ],
 )
 def test_a_blank_row_asks_no_model(name: str, words: tuple[str, ...], tmp_path: Path) -> None:
