@@ -1,4 +1,4 @@
-"""Many queries are answered together: who asks gets the own answer, an error reaches its batch, nobody waits in vain."""
+"""Many queries answered together: who asks gets the own answer, an error reaches its batch, nobody waits in vain."""
 
 from __future__ import annotations
 

@@ -39,6 +39,8 @@ class Gather(Generic[Q, A]):
         while self._waiting:
             batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             batch = [(question, future) for question, future in batch if not future.done()]
+            if not batch:  # all have given up
+                continue
             try:
                 answers = await asyncio.to_thread(self._answer, [question for question, _ in batch])
             except BaseException as error:
