@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -127,6 +126,8 @@ def _qdrant_collections(path: str) -> list[str] | None:
 
 
 def _chroma_collections(path: str) -> list[str] | None:
+    import sqlite3
+
     file = Path(path, "chroma.sqlite3")
     if not file.is_file():
         return None
