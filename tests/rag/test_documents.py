@@ -72,6 +72,88 @@ def test_a_web_page_is_its_text_without_its_navigation(tmp_path: Path) -> None:
     assert "Peta situs" not in row["text"] and "Hak cipta" not in row["text"]
 
 
+def pdf(*pages: list[str]) -> bytes:
+    """A PDF as small as one can be: a font, and lines of ASCII text."""
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", "", "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
+    for lines in pages:
+        shown = " ".join(f"({line}) Tj T*" for line in lines)
+        stream = f"BT /F1 12 Tf 14 TL 50 780 Td {shown} ET"
+        objects.append(f"<</Length {len(stream)}>>stream\n{stream}\nendstream")
+        font = "/Resources<</Font<</F1 3 0 R>>>>/MediaBox[0 0 595 842]"
+        objects.append(f"<</Type/Page/Parent 2 0 R/Contents {len(objects)} 0 R{font}>>")
+    kids = " ".join(f"{5 + 2 * n} 0 R" for n in range(len(pages)))
+    objects[1] = f"<</Type/Pages/Kids[{kids}]/Count {len(pages)}>>"
+    body, places = "%PDF-1.4\n", []
+    for number, content in enumerate(objects, 1):
+        places.append(len(body))
+        body += f"{number} 0 obj{content}endobj\n"
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    trailer = f"trailer<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{len(body)}\n%%EOF"
+    return f"{body}xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}{trailer}".encode()
+
+
+def test_a_pdf_is_its_paragraphs_without_running_heads_and_page_numbers(tmp_path: Path) -> None:
+    pytest.importorskip("pypdf")
+    things = ["Buku", "Majalah", "Peta", "Film"]
+    pages = [
+        [f"Panduan kampus bab {n}", f"{one} dipinjam di meja pertama perpus-", "takaan dan dibawa pulang selama dua",
+         f"minggu. {one} langka.", f"Denda {one} {n} ribu.", f"- {n} -"]
+        for n, one in enumerate(things)
+    ]  # fmt: skip
+    (tmp_path / "a.pdf").write_bytes(pdf(*pages))
+    (tmp_path / "b.pdf").write_bytes(pdf([]))
+    (tmp_path / "c.pdf").write_bytes(pdf(*pages)[:300])
+    rows = read(tmp_path)
+    assert rows["a.pdf"]["text"] == "\n\n".join(
+        f"{one} dipinjam di meja pertama perpustakaan dan dibawa pulang selama dua minggu. {one} langka.\n\n"
+        f"Denda {one} {n} ribu."
+        for n, one in enumerate(things)
+    )
+    assert rows["b.pdf"]["text"] == ""
+    assert rows["c.pdf"].code == "torn"
+
+
+def test_a_docx_keeps_headings_lists_and_tables(tmp_path: Path) -> None:
+    docx = pytest.importorskip("docx")
+    made = docx.Document()
+    made.core_properties.title = "Panduan"
+    made.add_heading("पुस्तकालय", 2)
+    made.add_paragraph("किताबें चौदह दिन के लिए मिलती हैं।")
+    for item in ("satu", "dua"):
+        made.add_paragraph(item, style="List Bullet")
+    table = made.add_table(2, 2)
+    for n, text in enumerate(["hari", "jam", "Senin", "8|16"]):
+        table.cell(n // 2, n % 2).text = text
+    made.save(tmp_path / "a.docx")
+    (tmp_path / "b.docx").write_bytes(b"PK no zip")
+    rows = read(tmp_path)
+    text = "## पुस्तकालय\n\nकिताबें चौदह दिन के लिए मिलती हैं।\n\n- satu\n- dua\n\n"
+    text += "| hari | jam |\n| --- | --- |\n| Senin | 8\\|16 |"
+    assert (rows["a.docx"]["text"], rows["a.docx"]["title"]) == (text, "Panduan")
+    assert rows["b.docx"].code == "torn"
+
+
+def test_a_transcript_is_its_speakers_turns(tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_text(
+        "1\n00:00:01,000 --> 00:00:02,500\nIbu Ratna: Selamat pagi.\n\n2\n00:00:03,000 --> 00:00:04,000\n"
+        "<i>Kantor buka</i> pukul 08:00.\n\n3\n00:00:04,000 --> 00:00:05,000\n[musik]\nBudi: Terima kasih.\n"
+    )
+    (tmp_path / "b.vtt").write_text(
+        "WEBVTT\n\nNOTE not said\n\n00:01.000 --> 00:02.000 align:start\n<v रमेश>नमस्ते।\n\n00:02.000 --> 00:03.000\n"
+        "<v रमेश>नमस्ते।\nआप कैसे हैं?\n"
+    )
+    rows = read(tmp_path)
+    assert rows["a.srt"]["text"] == "Ibu Ratna: Selamat pagi. Kantor buka pukul 08:00.\n\nBudi: Terima kasih."
+    assert rows["b.vtt"]["text"] == "रमेश: नमस्ते। आप कैसे हैं?"
+
+
+def test_a_library_that_is_missing_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    [problem] = build(Documents, {"path": str(tmp_path)}).check({})
+    assert "pypdf" in problem.message and "attar[documents]" in problem.help
+
+
 def test_what_cannot_be_read_is_told_with_its_place_and_the_rest_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes("satu\ndua\nti\xe9ga\n".encode("latin-1"))
     (tmp_path / "b.md").write_text("")
@@ -130,8 +212,8 @@ def test_mistakes_are_told_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigProblem, match="is not there") as missing:
         build(Documents, {"path": str(tmp_path / "handbok")}).writes({})
     assert "'handbook'" in missing.value.help
-    (tmp_path / "handbook" / "a.pdf").write_text("x")
-    with pytest.raises(ConfigProblem, match=r"holds no document; there are \.pdf"):
+    (tmp_path / "handbook" / "a.odt").write_text("x")
+    with pytest.raises(ConfigProblem, match=r"holds no document; there are \.odt"):
         build(Documents, {"path": str(tmp_path / "handbook")}).writes({})
     (tmp_path / "handbook" / "a.md").write_text("x")
     wrong = {"drop_lines": ["("], "category_heading": "no group", "encoding": "utf-9"}

@@ -17,6 +17,10 @@ FORMATS = {
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".srt": "subtitles",
+    ".vtt": "subtitles",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
@@ -28,7 +32,10 @@ FORMATS = {
 RECORDS = frozenset({"jsonl", "csv", "parquet"})
 """Formats of which one file holds many documents."""
 
-_MODULES = {"markdown": "plain", "plain": "plain", "html": "html", "jsonl": "jsonl", "csv": "csv", "parquet": "parquet"}
+LIBRARIES = {"html": "trafilatura", "pdf": "pypdf", "docx": "docx"}
+"""Format → module that reads it, of the extra `documents`."""
+
+EXTRA_HELP = "pip install 'attar[documents]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +47,14 @@ class Found:
         title: where the format knows one.
         name: what names it within its file; None in files that are one document.
         category: where the format knows one.
+        wrapped: lines are broken by a page's width.
     """
 
     text: str
     title: str | None = None
     name: str | None = None
     category: str | None = None
+    wrapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ class Options:
 
 def documents(format: str, path: Path, options: Options) -> Iterator[Found | Reject]:
     """The documents of a file in order; a Reject in the place of one that cannot be read."""
-    module = import_module(f".{_MODULES[format]}", __package__)
+    module = import_module(f".{'plain' if format == 'markdown' else format}", __package__)
     found: Iterator[Found | Reject] = module.read(path, options)
     return found
 

@@ -11,8 +11,6 @@ from attar.api import Reject
 
 from .formats import Found, Options, decoded
 
-EXTRA = "HTML is read by trafilatura, which is not installed"
-HELP = "pip install 'attar[documents]'"
 _CHARSET = regex.compile(rb"<meta[^>]+charset=[\"']?\s*([A-Za-z0-9_:.-]+)", regex.IGNORECASE)
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from attar.api import Columns, Config, ConfigProblem, Context, Key, RecipePath, Reject, Source
 
-from .formats import FORMATS, RECORDS, Found, Options, documents
+from .formats import EXTRA_HELP, FORMATS, LIBRARIES, RECORDS, Found, Options, documents
 
 _COLUMNS = {
     "doc_id": "string",
@@ -63,7 +63,8 @@ class _File(NamedTuple):
 
 
 class Documents(Source[DocumentsConfig]):
-    """Reads Markdown, text and HTML (a file is a document), JSON lines, CSV and Parquet (a record is one).
+    """Reads Markdown, text, HTML, PDF, DOCX and subtitles (SRT, WebVTT), where a file is a document, and JSON lines,
+    CSV and Parquet, where a record is one.
 
     Writes `doc_id` (path below the folder, and `#` with the record's id or number where a file holds many), `text`
     (form NFC, `\\n` at line ends, without control characters; headings stay Markdown `#` lines), `title` (its own, else
@@ -71,9 +72,9 @@ class Documents(Source[DocumentsConfig]):
     its `doc_id`: moving the folder, or adding files to it, changes no row's id.
 
     What cannot be read is dead-lettered in its place: `encoding` (with line and byte), `invalid_json`, `invalid_csv`,
-    `not_object`, `schema`, `missing_id`, `duplicate_id` (the first stays), `torn`, `too_large`, `unreadable`. An empty
-    document is read as such; `rag.chunk` rejects it as `empty_document`. Files of other formats are passed over, and
-    named in the message where nothing else is there.
+    `not_object`, `schema`, `missing_id`, `duplicate_id` (the first stays), `torn`, `encrypted`, `too_large`,
+    `unreadable`. An empty document (a scan without its text, too) is read as such; `rag.chunk` rejects it as
+    `empty_document`. Files of other formats are passed over, and named in the message where nothing else is there.
     """
 
     Config = DocumentsConfig
@@ -112,10 +113,10 @@ class Documents(Source[DocumentsConfig]):
                 continue
             if field == ("category_heading",) and not compiled.groups:
                 yield ConfigProblem(field, f"{pattern!r} has no group", "put ( ) around what names the category")
-        if any(file.format == "html" for file in self._files()) and importlib.util.find_spec("trafilatura") is None:
-            from .html import EXTRA, HELP
-
-            yield ConfigProblem(("path",), EXTRA, HELP, "E311")
+        for format, library in LIBRARIES.items():
+            if any(file.format == format for file in self._files()) and importlib.util.find_spec(library) is None:
+                message = f"{format} is read by {library}, which is not installed"
+                yield ConfigProblem(("path",), message, EXTRA_HELP, "E311")
 
     def count(self, ctx: Context) -> int | None:
         files = self._files()
@@ -167,7 +168,7 @@ class Documents(Source[DocumentsConfig]):
     def _row(self, file: _File, found: Found) -> dict[str, Any]:
         from .text import clean, first_heading
 
-        text = clean(found.text, unwrap=self.config.unwrap, drop_lines=self.config.drop_lines)
+        text = clean(found.text, unwrap=self.config.unwrap or found.wrapped, drop_lines=self.config.drop_lines)
         heading = first_heading(text)
         return {
             "doc_id": file.name if found.name is None else f"{file.name}#{found.name}",
