@@ -47,6 +47,9 @@ class ReadConfig(Config):
     map: dict[str, str] = Field(
         default_factory=dict, description="new column name → name in the file, such as `persona: input persona`"
     )
+    must_have: tuple[str, ...] = Field(
+        (), description="columns that the file must name even where their type allows null, so that a slip is told"
+    )
     text_column: str = Field(
         "text", description="column that takes the content of .txt and .md files, one row per file"
     )
@@ -159,6 +162,9 @@ class Read(BatchSource[ReadConfig]):
             result[new] = Column(new, source, kind)
         if self.config.id is not None and found:
             self._id_source(list(result.values()))
+        for name in self.config.must_have if found else ():
+            if name not in result:
+                raise self._unknown(("must_have",), name, result)
         return list(result.values())
 
     def _declared(self, files: Sequence[DataFile] | None) -> list[Column]:
@@ -175,6 +181,11 @@ class Read(BatchSource[ReadConfig]):
                 raise ConfigProblem(
                     ("map", new), f"map names {new!r}, which columns does not list", "add it to columns"
                 )
+        for name in self.config.must_have:
+            if name not in kinds:
+                raise ConfigProblem(
+                    ("must_have",), f"must_have names {name!r}, which columns does not list", "add it to columns"
+                )
         if "id" in kinds:
             raise ConfigProblem(
                 ("columns", "id"),
@@ -188,7 +199,7 @@ class Read(BatchSource[ReadConfig]):
         if files:
             for name, source in sources.items():
                 present = self._names(files[0])
-                if present and source not in present and not kinds[name].nullable:
+                if present and source not in present and (not kinds[name].nullable or name in self.config.must_have):
                     field = ("map", name) if name in self.config.map else ("columns", name)
                     raise self._unknown(field, source, present)
         return [Column(name, sources[name], kind) for name, kind in kinds.items()]

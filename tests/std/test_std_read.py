@@ -307,6 +307,21 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
         reader(tmp_path / "fake.parquet").writes({})
 
 
+def test_a_column_that_may_be_null_is_missed_where_the_file_must_have_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", '{"persona": null, "domain": "d"}')
+    columns = {"persona": "string?", "extra": "string?"}
+    assert reader(path, columns=columns, must_have=["persona"]).writes({}) == columns
+    with pytest.raises(ConfigProblem, match="no column 'persna'") as caught:
+        reader(path, columns=columns, map={"persona": "persna"}, must_have=["persona"]).writes({})
+    assert caught.value.field == ("map", "persona") and "persona" in caught.value.help
+    with pytest.raises(ConfigProblem, match="no column 'extra'"):
+        reader(path, columns=columns, must_have=["extra"]).writes({})
+    with pytest.raises(ConfigProblem, match="no column 'extra'"):
+        reader(path, must_have=["extra"]).writes({})
+    with pytest.raises(ConfigProblem, match="must_have names 'other', which columns does not list"):
+        reader(path, columns=columns, must_have=["other"]).writes({})
+
+
 def test_unknown_columns_name_the_nearest(tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl", '{"persona": "a"}')
     with pytest.raises(ConfigProblem, match="no column 'persna'") as caught:
