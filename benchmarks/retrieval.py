@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -197,7 +198,7 @@ def run(chunks: int = 100_000, queries: int = 1_000, times: int = 3) -> dict[str
                 h.progress(f"{way} {turn + 1}/{times}")
                 command = [sys.executable, __file__, "--way", way, "--folder", str(folder)]
                 said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-                runs[way].append({"index": said["index"], "all": said["all"]})
+                runs[way].append({key: said[key] for key in ("index", "all", "peak")})
                 found[way] = said["found"]
     same = {f"{a}/{b}": sum(x == y for x, y in zip(found[a], found[b], strict=True)) for a, b in PAIRS}
     return {
@@ -213,12 +214,12 @@ def run(chunks: int = 100_000, queries: int = 1_000, times: int = 3) -> dict[str
 
 def show(record: dict[str, Any]) -> str:
     """The record as tables."""
-    seconds = [[way, one["index"], one["all"]] for way, one in record["seconds"].items()]
+    seconds = [[way, one["index"], one["all"], round(one["peak"])] for way, one in record["seconds"].items()]
     ratios = [[pair, ratio, record["same_answers"][pair]] for pair, ratio in record["ratios"].items()]
     return "\n".join(
         [
             f"{record['chunks']:,} chunks, {record['queries']:,} queries, median of {record['times']}",
-            h.table(["way", "until the index stands, s", "with all answers, s"], seconds),
+            h.table(["way", "until the index stands, s", "with all answers, s", "peak RSS, MiB"], seconds),
             "",
             h.table(["pair", "ratio (at most 1.3)", "queries with the same chunks"], ratios),
         ]
@@ -236,7 +237,8 @@ def main() -> None:
     if args.way:
         way = ours if args.way in ("bm25", "embeddings", "hybrid") else direct
         index, everything, found = way(args.folder, args.way)
-        print(json.dumps({"index": index, "all": everything, "found": found}))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux says KiB
+        print(json.dumps({"index": index, "all": everything, "peak": peak, "found": found}))
         return
     record = run(args.chunks, args.queries, args.times)
     h.report("retrieval", show(record), record)
