@@ -3,8 +3,8 @@
     python benchmarks/chunking.py [--documents FOLDER] [--tokenizer FILE …] [--tiktoken NAME …] [--megabytes 100]
 
 Counters: the estimate; a byte-level BPE of 16,000 tokens trained here on the documents; each `--tokenizer` file; each
-`--tiktoken` encoding whose file lies in $TIKTOKEN_CACHE_DIR. Raw is the counter over each whole document, one after the
-other, in one thread, by CPU time. Each round runs raw, then chunks; ratios are medians over the rounds.
+`--tiktoken` encoding whose file lies in $TIKTOKEN_CACHE_DIR. Raw is the counter over each whole document in one thread, by
+CPU time; it and the step take turns document by document. Ratios are medians over the rounds.
 Memory is that of a whole `attar run`, read to Parquet, from outside: once with a tenth of the text, once with all, in
 documents of the folder's sizes; and once with a fifth of it as one document.
 """
@@ -47,26 +47,27 @@ def trained(texts: Sequence[str], path: Path) -> Path:
     return path
 
 
-def chunk_all(step: Chunk, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """The step as the engine calls it, one document after the other."""
+def one_round(step: Chunk, count: Callable[[str], int], texts: Sequence[str]) -> tuple[float, float, list[Any]]:
+    """CPU seconds of the counter alone and of the step as the engine calls it, document by document in turns, so that
+    whatever else runs on the machine slows both; and the chunks."""
     context = FakeContext(step="chunks")
 
-    async def run() -> list[dict[str, Any]]:
-        made: list[dict[str, Any]] = []
+    async def run() -> tuple[float, float, list[Any]]:
+        raw = ours = 0.0
+        made: list[Any] = []
         for number, text in enumerate(texts):
-            found = await step.apply(Row(str(number), {"doc_id": str(number), "text": text}), context)
+            row = Row(str(number), {"doc_id": str(number), "text": text})
+            began = time.process_time()
+            count(text)
+            counted = time.process_time()
+            found = await step.apply(row, context)
+            ours += time.process_time() - counted
+            raw += counted - began
             assert isinstance(found, list)
-            made += [dict(one) for one in found]
-        return made
+            made += found
+        return raw, ours, made
 
     return asyncio.run(run())
-
-
-def timed(work: Callable[[], Any]) -> float:
-    """CPU seconds: what else runs on the machine does not count."""
-    began = time.process_time()
-    work()
-    return time.process_time() - began
 
 
 def one_counter(name: str, tokens: Any, texts: Sequence[str], rounds: int) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def one_counter(name: str, tokens: Any, texts: Sequence[str], rounds: int) -> di
     size = sum(len(text.encode()) for text in texts)
     count = estimate if tokens == "estimate" else counter(TokenCounter(**tokens)).count
     step = build(Chunk, {"tokens": tokens})
-    made = chunk_all(step, texts)
+    _, _, made = one_round(step, count, texts)
     whole: dict[str, str] = {}
     for one in made:
         whole[one["doc_id"]] = whole.get(one["doc_id"], "") + one["chunk"]
@@ -84,17 +85,15 @@ def one_counter(name: str, tokens: Any, texts: Sequence[str], rounds: int) -> di
     if wrong:
         raise RuntimeError(f"wrong counts: {wrong[:5]}")
     last = {one["doc_id"]: one["chunk_id"] for one in made}
-    raw, ours = [], []
-    for _ in range(rounds):
-        raw.append(timed(lambda: [count(text) for text in texts]))
-        ours.append(timed(lambda: chunk_all(step, texts)))
+    timed = [one_round(step, count, texts)[:2] for _ in range(rounds)]
+    raw, ours = median(a for a, _ in timed), median(b for _, b in timed)
     off = sorted(estimate(text) / count(text) - 1 for text in texts if len(text) > 500)
     near = quantiles(off, n=20) if len(off) > 20 else off
     return {
         "counter": name,
-        "raw_mb_s": size / MB / median(raw),
-        "chunk_mb_s": size / MB / median(ours),
-        "ratio": median(a / b for a, b in zip(raw, ours, strict=True)),
+        "raw_mb_s": size / MB / raw,
+        "chunk_mb_s": size / MB / ours,
+        "ratio": median(a / b for a, b in timed),
         "chunks": len(made),
         "below_min": sum(one["n_tokens"] < 1000 and one["chunk_id"] != last[one["doc_id"]] for one in made),
         "cut": sum(one["cut"] for one in made),

@@ -138,7 +138,6 @@ class _Packer:
         self._scan: Iterator[Place] = scan(text)
         self._places: list[Place] = []
         self._offsets: list[int] = []
-        self._done = False
         self._above: list[tuple[int, str]] = []  # headings in force before the first place that is kept
 
     def choose(self, start: int, low: int, high: int) -> tuple[int, bool]:
@@ -184,9 +183,9 @@ class _Packer:
 
     def path(self, start: int, end: int) -> tuple[str, ...]:
         """Headings above the first text of a slice. Slices are to be asked for in order: what lies before is let go."""
-        self._read(end)
         passed = 0
-        for place in self._places:
+        while passed < len(self._places) or self._read_one():  # no further than to the first text
+            place = self._places[passed]
             if place.offset >= end or (place.offset >= start and not place.level):
                 break
             passed += 1
@@ -203,10 +202,14 @@ class _Packer:
 
     def _read(self, offset: int) -> None:
         """Reads places until one lies behind `offset`."""
-        while not self._done and (not self._offsets or self._offsets[-1] <= offset):
-            place = next(self._scan, None)
-            if place is None:
-                self._done = True
-                return
-            self._places.append(place)
-            self._offsets.append(place.offset)
+        while (not self._offsets or self._offsets[-1] <= offset) and self._read_one():
+            pass
+
+    def _read_one(self) -> bool:
+        """Reads a place; False where there are no more."""
+        place = next(self._scan, None)
+        if place is None:
+            return False
+        self._places.append(place)
+        self._offsets.append(place.offset)
+        return True
