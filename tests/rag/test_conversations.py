@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from attar_rag.conversations.check import CheckConversation
 from attar_rag.conversations.ground import CheckGrounded
 from attar_rag.conversations.refusal import overclaims, refuses
 
+ROOT = Path(__file__).parents[2]
 CONTEXT = (
     "Uang kuliah Teknik Informatika Rp 5.000.000 per semester, dibayar antara 1 Juli dan 15 Agustus 2026 di Gedung "
     "Wijaya. Anak kedua mendapat potongan 15 %. Layanan buka pukul 08.00–15.30, telepon 0286-555-0147. Biaya kuliah "
@@ -233,3 +236,51 @@ def test_what_the_user_said_may_be_said_again_but_not_before() -> None:
     early = turns("Halo, tolong.", "Baik, Rp 900.000.", "Saya punya Rp 900.000.", "Baik.")
     [found] = run_judge(step, [{"messages": early, "contexts": [CONTEXT]}])
     assert found.code == "ungrounded_money"
+
+
+HANDBOOK = sorted((ROOT / "recipes" / "data" / "handbook").rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", HANDBOOK, ids=lambda page: page.stem)
+def test_no_paragraph_of_a_document_is_ungrounded_in_it_and_a_changed_amount_is(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    paragraphs = [one for one in text.split("\n\n") if not one.startswith(("#", "|"))]
+    step = build(CheckGrounded, {})
+    said = [{"messages": turns("Bagaimana?", one), "contexts": [text]} for one in paragraphs]
+    assert [found.feedback for found in run_judge(step, said) if found.outcome != "pass"] == []
+
+    amounts = [one for one in paragraphs if re.search(r"(?:Rp|₹)\s?[\d०-९]", one)]
+    changed = [re.sub(r"((?:Rp|₹)\s?)[\d०-९]", r"\g<1>98", one, count=1) for one in amounts]
+    wrong = [{"messages": turns("Bagaimana?", one), "contexts": [text]} for one in changed]
+    assert {found.code for found in run_judge(step, wrong)} == ({"ungrounded_money"} if amounts else set())
+
+
+SEEDS = ROOT.parent / "shared" / "seeds"
+
+
+@pytest.mark.skipif(not SEEDS.exists(), reason="the published templates are not beside the project")
+@pytest.mark.parametrize("name", ["conversation", "twin"])
+def test_the_prompts_are_the_published_ones_word_for_word(name: str) -> None:
+    [seed] = SEEDS.glob("003*")
+    strategy = seed.read_text(encoding="utf-8")
+    found = re.search(r'> "(You are an expert.*?)"', strategy)
+    assert found is not None
+    template = strategy.partition("**User Prompt for Teacher (12B):**")[2].split("```")[1].removeprefix("text\n")
+    ours = (ROOT / "prompts" / "rag" / f"{name}.md").read_text(encoding="utf-8")
+    technique = "{{ selected_technique }}" if name == "conversation" else "Implicit_CoT"
+    slots = {
+        "{retrieved_chunk_from_rag}": None,
+        "{turn_count}": "{{ turn_count }}",
+        "{selected_persona}": "{{ selected_persona }}",
+        "{selected_complexity}": "{{ selected_complexity }}",
+        "{Implicit_CoT_or_Hard_Negative}": technique,
+        "{Technique}": technique,
+    }
+    assert f"# system\n{found[1]}\n" in ours
+    at = ours.index("# user")
+    for line in template.strip().split("\n"):
+        for slot, value in slots.items():
+            line = line.replace(slot, value) if value is not None else line
+        if line.strip() and "{retrieved_chunk_from_rag}" not in line:
+            assert line in ours[at:]
+            at = ours.index(line, at)
