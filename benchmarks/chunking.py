@@ -3,8 +3,8 @@
     python benchmarks/chunking.py [--documents FOLDER] [--tokenizer FILE …] [--tiktoken NAME …] [--megabytes 100]
 
 Counters: the estimate; a byte-level BPE of 16,000 tokens trained here on the documents; each `--tokenizer` file; each
-`--tiktoken` encoding whose file lies in $TIKTOKEN_CACHE_DIR. Raw is the counter over each whole document in one thread, by
-CPU time; it and the step take turns document by document. Ratios are medians over the rounds.
+`--tiktoken` encoding whose file lies in $TIKTOKEN_CACHE_DIR. Raw is the counter over each whole document in one
+thread, by CPU time; it and the step take turns document by document. Ratios are medians over the rounds.
 Memory is that of a whole `attar run`, read to Parquet, from outside: once with a tenth of the text, once with all, in
 documents of the folder's sizes; and once with a fifth of it as one document.
 """

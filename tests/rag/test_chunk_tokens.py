@@ -157,7 +157,12 @@ def test_a_rehearsed_model_leaves_it_to_the_estimate(tmp_path: Path) -> None:
     rows = table(run_folder(attar.runs, "counted") / "dataset")
     assert [row["n_tokens"] for row in rows] == [estimate(row["chunk"]) for row in rows]
     manifest = json.loads((run_folder(attar.runs, "counted") / "manifest.json").read_text())
-    assert manifest["notes"]["chunks"] == {"tokens_counted_by": "model", "model": "teacher"}
+    assert manifest["notes"]["chunks"] == {
+        "tokens_counted_by": "model",
+        "model": "teacher",
+        "if_rehearsed": "estimate",
+    }
+    assert manifest["models"]["teacher"]["backend"] == "rehearsal"
 
 
 def test_a_server_that_cannot_count_is_told_so(tmp_path: Path) -> None:

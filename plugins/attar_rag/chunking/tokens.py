@@ -84,7 +84,7 @@ def describe(tokens: Tokens) -> dict[str, str]:
 
         return {"tokens_counted_by": "estimate", "weights": EDITION}
     if tokens.model is not None:
-        return {"tokens_counted_by": "model", "model": str(tokens.model)}
+        return {"tokens_counted_by": "model", "model": str(tokens.model), "if_rehearsed": "estimate"}
     path = Path(files_of(tokens)[0])
     kind = "tiktoken" if tokens.tiktoken is not None else "tokenizer"
     name = tokens.tiktoken or path.name
