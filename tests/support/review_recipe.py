@@ -35,7 +35,10 @@ steps:
     with: {criteria: [{name: clear, description: It is clear., scale: [1, 5]}], review_if: clear == 3}
     on_fail: {retry: draft, attempts: 2, feedback: true, then: review}
   both: {use: std.derive, from: [sound, title], with: {columns: {head: "title ~ ': ' ~ draft"}}}
-  parts: {use: std.derive, from: both, with: {columns: {parts: "[draft ~ ' part A', draft ~ ' part B']"}, types: {parts: list<string>}}}
+  parts:
+    use: std.derive
+    from: both
+    with: {columns: {parts: "[draft ~ ' part A', draft ~ ' part B']"}, types: {parts: list<string>}}
   part: {use: std.explode, from: parts, with: {column: parts, into: part}}
   fair:
     use: std.check

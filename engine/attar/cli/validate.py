@@ -16,9 +16,7 @@ from attar.errors import to_json
 @click.command("validate")
 @recipe_argument
 @params_option
-@click.option(
-    "--backend", metavar="NAME", help="Check for this backend; rehearsal only warns of evaluations."
-)
+@click.option("--backend", metavar="NAME", help="Check for this backend; rehearsal only warns of evaluations.")
 @json_option("Print the diagnostics as one JSON document, for editors and CI.")
 def command(recipe: Path, params: Mapping[str, str], backend: str | None, as_json: bool) -> int:
     """Check a recipe: every mistake at once, before any model is called.
