@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -31,7 +30,10 @@ def respond(messages: Messages, body: Mapping[str, Any], rng: Random) -> str | d
     if "domain" in properties:
         return sorted_chunk(rng, broken)
     if "question" in properties:
-        return {"question": question(text, rng, broken)}
+        before = text.partition("Your last question was:\n")[2]
+        if before and ("?" not in before.partition("\n")[0] or "It was not accepted:\n" not in before):
+            raise ValueError("a question is to be written again without being shown, or without what is wrong with it")
+        return {"question": question(rng, broken)}
     if "quotes" in properties:
         return answer(text, rng, broken)
     if "stands_alone" in properties and "<piece>" in text:
@@ -52,7 +54,7 @@ def sorted_chunk(rng: Random, broken: bool) -> dict[str, Any]:
     }
 
 
-def question(text: str, rng: Random, broken: bool) -> str | None:
+def question(rng: Random, broken: bool) -> str | None:
     if rng.random() < 0.05:
         return None
     about = " ".join(rng.sample(ENGLISH, k=9))
@@ -92,8 +94,3 @@ def answer(text: str, rng: Random, broken: bool) -> dict[str, Any]:
     if fault == "long":
         crisp = " ".join(rng.sample(ENGLISH, k=26)) + "."
     return {"quotes": [quote], "crisp": crisp, "detailed": " ".join(told)}
-
-
-def lines(*documents: str) -> str:
-    """JSON lines, a document each."""
-    return "".join(json.dumps({"text": text}) + "\n" for text in documents)

@@ -142,11 +142,13 @@ class CheckAnswer(Judge[CheckAnswerConfig]):
         from attar.api.text import numbers
 
         known = numbers(allowed, self.config.language)
+        written = {other.text for other in known}
         told: set[str] = set()
         for number in numbers(answer, self.config.language):
-            if number.text not in told and not any(_same(number, other) for other in known):
-                told.add(number.text)
-                yield _Fault("number_not_in_text", f"{number.text} is no number of the text. Use its numbers only.")
+            if number.text in written or number.text in told or any(_same(number, other) for other in known):
+                continue
+            told.add(number.text)
+            yield _Fault("number_not_in_text", f"{number.text} is no number of the text. Use its numbers only.")
 
 
 def _same(one: Any, other: Any) -> bool:
