@@ -205,6 +205,9 @@ def test_two_folders_keep_their_names_apart_and_are_two_sources(tmp_path: Path) 
         (tmp_path / folder / "a.md").write_text(folder)
     rows = read([str(tmp_path / "wiki"), str(tmp_path / "forum")])
     assert {key: row["source"] for key, row in rows.items()} == {"wiki/a.md": "wiki", "forum/a.md": "forum"}
+    (tmp_path / "c.md").write_text("c")
+    below = {key: row["source"] for key, row in read(tmp_path, source_folders=True).items()}
+    assert below == {"wiki/a.md": "wiki", "forum/a.md": "forum", "c.md": tmp_path.name}
 
 
 def test_mistakes_are_told_before_anything_is_read(tmp_path: Path) -> None:

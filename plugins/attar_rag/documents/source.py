@@ -39,6 +39,9 @@ class DocumentsConfig(Config):
     source: str | None = Field(
         None, min_length=1, description="label of the source; default: the folder's or file's name"
     )
+    source_folders: bool = Field(
+        False, description="a source is a folder below path: its name is the label of all below it"
+    )
     categories: dict[str, str] = Field(
         default_factory=dict,
         description="file name pattern → category (`guides/*.md: guides`), the first that matches; "
@@ -96,6 +99,8 @@ class Documents(Source[DocumentsConfig]):
         import regex
 
         config = self.config
+        if config.source is not None and config.source_folders:
+            yield ConfigProblem(("source_folders",), "source names one source, source_folders many", "keep one of them")
         try:
             codecs.lookup(config.encoding)
         except LookupError:
@@ -174,10 +179,17 @@ class Documents(Source[DocumentsConfig]):
             "doc_id": file.name if found.name is None else f"{file.name}#{found.name}",
             "text": text,
             "title": found.title or heading,
-            "source": self.config.source or file.source,
+            "source": self._source(file),
             "category": found.category or self._category(file, heading),
             "format": file.format,
         }
+
+    def _source(self, file: _File) -> str:
+        if self.config.source is not None:
+            return self.config.source
+        # Where several paths are read, names begin with their folders' names: the source is the same either way.
+        folder = file.name.partition("/")[0] if "/" in file.name else ""
+        return folder if self.config.source_folders and folder else file.source
 
     def _category(self, file: _File, heading: str | None) -> str | None:
         for pattern, category in self.config.categories.items():
