@@ -27,10 +27,11 @@ class SlotsConfig(AxesConfig):
         description="extra slots per cell, for steps after it that drop rows: below 1 a share of the cell's rows "
         "(rounded up), else a count. They come last; std.quota keeps what was asked for",
     )
-    candidates: int | None = Field(
+    candidates: float | None = Field(
         None,
         ge=1,
-        description="slots in all, instead of `spare`: those beyond `rows` are spare, shared out by the cells' sizes",
+        description="slots in all as a multiple of `rows` (1.02: 1,020 for 1,000), instead of `spare`: those beyond are "
+        "spare, shared out by the cells' sizes",
     )
     draw: dict[str, Weights | Values] = Field(
         default_factory=dict, description="column → values (or values with weights): one picked at random for each slot"
@@ -63,15 +64,8 @@ class Slots(Source[SlotsConfig]):
 
     def check(self, incoming: Columns) -> Iterator[ConfigProblem]:
         yield from axes_problems(self.config)
-        if self.config.candidates is not None:
-            if self.config.candidates < self.config.rows:
-                yield ConfigProblem(
-                    ("candidates",),
-                    f"{self.config.candidates} candidates are fewer than the {self.config.rows} rows wanted",
-                    "as many, or more",
-                )
-            if self.config.spare:
-                yield ConfigProblem(("spare",), "spare and candidates both say how many slots are spare", "keep one")
+        if self.config.candidates is not None and self.config.spare:
+            yield ConfigProblem(("spare",), "spare and candidates both say how many slots are spare", "keep one")
         for name, choices in self.config.draw.items():
             yield from choice_problems(("draw", name), choices)
         for field, names in (("axes", self.config.axes), ("draw", self.config.draw)):
@@ -96,7 +90,8 @@ class Slots(Source[SlotsConfig]):
         """Spare slots of each cell; an empty cell stays empty."""
         spare, candidates = self.config.spare, self.config.candidates
         if candidates is not None:
-            return largest_remainder(max(candidates - sum(counts), 0), [Fraction(count) for count in counts])
+            beyond = -int(-(Fraction(str(candidates)) - 1) * sum(counts) // 1)
+            return largest_remainder(beyond, [Fraction(count) for count in counts])
         if spare < 1:
             return [-int(-Fraction(str(spare)) * count // 1) for count in counts]
         return [int(spare) if count else 0 for count in counts]

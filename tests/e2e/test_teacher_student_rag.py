@@ -43,7 +43,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def run(attar: Attar, conversations: int, chapters: tuple[str, ...], *more: str, expect: int = 0) -> dict[str, Any]:
-    given = {"conversations": conversations, "candidates": conversations + 6, "categories": ",".join(chapters)}
+    given = {"conversations": conversations, "candidates": 1.05, "categories": ",".join(chapters)}
     words = [word for name, value in given.items() for word in ("-p", f"{name}={value}")]
     attar("run", RECIPE, *words, *more, "--runs", attar.runs, expect=expect)
     return results(attar.runs, "teacher-student-rag")

@@ -156,6 +156,14 @@ def test_where_the_answer_stands_elsewhere_a_refusal_does_not_speak_for_all_docu
         "मुझे इसका पता नहीं है।",
         "यह जानकारी मुझे नहीं मिली।",
         "Pertanyaan itu di luar lingkup layanan kami.",
+        "Informasi mengenai hal tersebut tidak kami miliki.",
+        "Sayangnya hal itu tidak disebutkan.",
+        "Mohon maaf, saya hanya bisa membantu soal kampus.",
+        "Nyuwun pangapunten, kulo mboten gadhah informasi menika.",
+        "Unfortunately that isn't covered in what I have.",
+        "Sorry, I only help with campus questions.",
+        "माफ़ कीजिए, यह बात हमारे पास दर्ज नहीं है।",
+        "Biaya tersebut belum kami ketahui.",
     ],
 )
 def test_refusals_are_known(text: str) -> None:
@@ -171,6 +179,12 @@ def test_refusals_are_known(text: str) -> None:
         "Potongan tidak berlaku untuk uang gedung.",
         "Informasi lengkap ada di Gedung Wijaya lantai 2.",
         "Angsuran tidak dikenai bunga.",
+        "Tidak ada biaya tambahan.",
+        "Data Anda tidak akan dibagikan.",
+        "Jika data tidak tersedia di portal, hubungi Biro Keuangan.",
+        "Kalau belum ada jawaban dalam 24 jam, kirim foto ke meja bantuan.",
+        "There is no fee for that.",
+        "हाँ, कोई शुल्क नहीं है।",
         "Fees are not refundable.",
         "Cash is not accepted, you can pay at the bank.",
         "नकद नहीं लिया जाता।",
@@ -248,6 +262,7 @@ def test_no_paragraph_of_a_document_is_ungrounded_in_it_and_a_changed_amount_is(
     step = build(CheckGrounded, {})
     said = [{"messages": turns("Bagaimana?", one), "contexts": [text]} for one in paragraphs]
     assert [found.feedback for found in run_judge(step, said) if found.outcome != "pass"] == []
+    assert [one for one in paragraphs if refuses(one)] == []
 
     amounts = [one for one in paragraphs if re.search(r"(?:Rp|₹)\s?[\d०-९]", one)]
     changed = [re.sub(r"((?:Rp|₹)\s?)[\d०-९]", r"\g<1>98", one, count=1) for one in amounts]

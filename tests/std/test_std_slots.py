@@ -120,15 +120,14 @@ def test_more_rows_keep_the_keys_there_were_and_spares_come_last() -> None:
 
 def test_candidates_are_so_many_slots_and_the_spare_ones_go_to_the_largest_cells() -> None:
     wanted = [row["cell"] for _, row in example().rows(0, None, context())]  # type: ignore[arg-type, call-overload]
-    slots = example(candidates=1020)
+    slots = example(candidates=1.02)
     assert list(slots.check({})) == []
     cells = [row["cell"] for _, row in slots.rows(0, None, context())]  # type: ignore[arg-type, call-overload]
     assert len(cells) == 1020 and cells[:1000] == wanted
     spare = Counter(cells[1000:])
     assert all("implicit_cot" in cell for cell, count in spare.items() if count > 1)
     assert max(spare.values()) - min(spare.values()) <= 1
-    assert [p.field for p in example(candidates=999).check({})] == [("candidates",)]
-    assert [p.field for p in example(candidates=1020, spare=2).check({})] == [("spare",)]
+    assert [p.field for p in example(candidates=1.02, spare=2).check({})] == [("spare",)]
 
 
 def test_redraw_stays_in_the_cell_and_draws_again() -> None:
