@@ -30,7 +30,7 @@ class SlotsConfig(AxesConfig):
     candidates: float | None = Field(
         None,
         ge=1,
-        description="slots in all as a multiple of `rows` (1.02: 1,020 for 1,000), instead of `spare`: those beyond are "
+        description="slots in all as a multiple of `rows` (1.02: 1,020 for 1,000), not with `spare`: those beyond are "
         "spare, shared out by the cells' sizes",
     )
     draw: dict[str, Weights | Values] = Field(
