@@ -27,8 +27,10 @@ class Plugin:
             "draw_context": "attar_rag.conversations.draw:DrawContext",
             "evidence": "attar_rag.qa.evidence:Evidence",
             "kinds": "attar_rag.qa.kinds:Kinds",
+            "grade_reply": "attar_rag.student.grade:GradeReply",
             "index": "attar_rag.retrieval.index:Index",
             "noise": "attar_rag.conversations.noise:Noise",
+            "perplexity": "attar_rag.student.perplexity:Perplexity",
             "retrieve": "attar_rag.retrieval.retrieve:Retrieve",
         }
 
@@ -39,6 +41,7 @@ class Plugin:
             "distribution": "attar_rag.qa.distribution:Distribution",
             "openai_chat": "attar_rag.exports.formats:OpenAIChat",
             "sharegpt": "attar_rag.exports.formats:ShareGPT",
+            "student_report": "attar_rag.student.report:StudentReport",
             "trl_chat": "attar_rag.exports.formats:TRLChat",
             "trl_prompt_completion": "attar_rag.exports.formats:TRLPromptCompletion",
         }

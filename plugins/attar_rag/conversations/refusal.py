@@ -36,7 +36,7 @@ _SPEAKER = (
     r"(?:मुझे|हमें|मैं|हम)\b.{0,60}(?:पता\s+नहीं|नहीं\s+(?:पता|मालूम|मिली|मिला|बता|जानता|जानती|जानते|दे\s+सक))"
 )
 _REFUSAL = regex.compile(
-    rf"{_KNOWLEDGE}\b.{{0,80}}?\b{_GONE}|{_GONE}\s+(?:\w+\s+){{0,3}}{_KNOWLEDGE}|{_SPEAKER}|"
+    rf"{_KNOWLEDGE}(?:nya|ne|ipun)?\b.{{0,80}}?\b{_GONE}|{_GONE}\s+(?:\w+\s+){{0,3}}{_KNOWLEDGE}|{_SPEAKER}|"
     r"(?:di\s+)?luar\s+(?:lingkup|cakupan|jangkauan|layanan)|outside\s+(?:the\s+scope|what\s+i)|out\s+of\s+(?:my\s+)?scope",
     regex.IGNORECASE,
 )
