@@ -34,7 +34,8 @@ _SHARES = {
 }
 _BETTER = {"perplexity": "lower", "bits_per_byte": "lower", "over_refusal_twins": "lower", "over_refusal": "lower"}
 _NOTES = (
-    "Replies count only where both models have one to the same question; texts only where both scored them.",
+    "Replies count only where both models have a graded one to the same question (dead letters tell of the others); "
+    "texts only where both scored them.",
     "Perplexity is exp(-Σ log-probability / Σ tokens) over all texts, without each text's first token. With different "
     "tokenizers compare bits per byte.",
     "[…] is the 95 % Wilson interval of a share; it says nothing of the difference, whose questions are the same.",
@@ -202,8 +203,8 @@ def _page(told: Mapping[str, Any]) -> str:
     lines = [
         "# Student report\n",
         f"Before: {systems['before']}; after: {systems['after']}. {told['questions']} questions answered by both, "
-        f"{told['unpaired_questions']} left out because one model has no reply, {told['repeated_replies']} replies "
-        "left out because their question's id came again.\n",
+        f"{told['unpaired_questions']} left out because one model's reply has no grade, "
+        f"{told['repeated_replies']} replies left out because their question's id came again.\n",
         "| metric | before | after | difference | better | n before | n after |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
