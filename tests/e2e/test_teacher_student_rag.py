@@ -18,6 +18,7 @@ from attar_std._quota import cell_counts
 
 ROOT = TESTS.parent
 RECIPE = ROOT / "recipes" / "teacher_student_rag.yaml"
+DATA = ROOT.parent / "shared" / "data"
 AXES = {
     "tier": {"direct": Fraction(40), "reasoning": Fraction(40), "edge_case": Fraction(20)},
     "persona": dict.fromkeys(
@@ -111,3 +112,34 @@ def test_cells_that_cannot_be_filled_are_named(tmp_path: Path) -> None:
     for tier, persona, technique, category in missing:
         name = f"tier={tier}, persona={persona}, technique={technique}, category={category}"
         assert any(name in why for why in found["why"]), name
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the real input is not beside the project")
+@pytest.mark.parametrize(
+    ("documents", "chapters", "more"),
+    [
+        (
+            "handbook_id",
+            tuple(map(str, range(4, 16))),
+            [
+                *("-p", r"category_heading=^(?:Bab )?(\d+)[.]"),
+                *("-p", 'drop_lines=["- (Sebelumnya.*|Induk|Depan|Lanjut.*)"]'),
+            ],
+        ),
+        (
+            "help_hi.jsonl",
+            ("shared", "swriter", "scalc", "sbasic", "simpress", "sdraw"),
+            ["-p", "id_key=id", "-p", r"category_id=#(\w+)/", "-p", "language=Hindi"],
+        ),
+    ],
+)
+def test_real_documents_by_chapter(
+    tmp_path: Path, server: StandInServer, documents: str, chapters: tuple[str, ...], more: list[str]
+) -> None:
+    attar = Attar(tmp_path, server.url)
+    found = run(attar, 60, chapters, "-p", f"documents={DATA / documents}", *more)
+    for step, counts in found["ledger"].items():
+        assert counts["in"] == sum(counts[kind] for kind in ("accepted", "rejected", "review", "dead")), step
+    home = run_folder(attar.runs, "teacher-student-rag")
+    assert delivered(table(home / "dataset")) == wanted(60, chapters)
+    assert not [n for n in server.keys()["answered"].values() if n > 1]

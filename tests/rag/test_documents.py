@@ -197,6 +197,12 @@ def test_categories_by_pattern_and_by_heading(tmp_path: Path) -> None:
     (tmp_path / "plain.md").write_text("no heading\n")
     rows = read(tmp_path, categories={"guide-*": "guides"}, category_heading=r"^(?:Bab )?(\d+)\.")
     assert [row["category"] for row in rows.values()] == ["guides", None, "12"]
+    (tmp_path / "help.jsonl").write_text('{"id": "calc/7", "text": "a"}\n{"id": "top", "text": "b"}\n')
+    rows = read(tmp_path / "help.jsonl", id_column="id", category_id=r"#(\w+)/")
+    assert {name: row["category"] for name, row in rows.items()} == {
+        "help.jsonl#calc/7": "calc",
+        "help.jsonl#top": None,
+    }
 
 
 def test_two_folders_keep_their_names_apart_and_are_two_sources(tmp_path: Path) -> None:
@@ -219,9 +225,14 @@ def test_mistakes_are_told_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigProblem, match=r"holds no document; there are \.odt"):
         build(Documents, {"path": str(tmp_path / "handbook")}).writes({})
     (tmp_path / "handbook" / "a.md").write_text("x")
-    wrong = {"drop_lines": ["("], "category_heading": "no group", "encoding": "utf-9"}
+    wrong = {"drop_lines": ["("], "category_heading": "no group", "category_id": "none", "encoding": "utf-9"}
     step = build(Documents, {"path": str(tmp_path / "handbook"), **wrong})
-    assert [one.field for one in step.check({})] == [("encoding",), ("drop_lines", 0), ("category_heading",)]
+    assert [one.field for one in step.check({})] == [
+        ("encoding",),
+        ("drop_lines", 0),
+        ("category_heading",),
+        ("category_id",),
+    ]
 
 
 def test_a_file_that_is_gone_when_its_turn_comes(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
+import regex
+
 Messages = Sequence[Mapping[str, Any]]
 FAULTS = ("thought", "price", "date", "name", "order", "refusal", "turns")
 NOWHERE = ("helikopter", "planetarium", "akuarium")
@@ -40,7 +42,7 @@ def respond(messages: Messages, body: Mapping[str, Any], rng: Random) -> str | d
 
 
 def long_words(text: str) -> list[str]:
-    return [word for word in re.findall(r"[^\W\d_]+", text) if len(word) > 4]
+    return [word for word in regex.findall(r"[\p{L}\p{M}]+", text) if len(word) > 4]
 
 
 def answered(text: str) -> dict[str, Any]:
@@ -71,7 +73,7 @@ def rare(page: str, others: Sequence[str], rng: Random) -> str:
     """A long word of a page that the others do not have."""
     beside = " ".join(others).lower()
     words = [word for word in dict.fromkeys(long_words(page)) if word.lower() not in beside]
-    return rng.choice(words or long_words(page))
+    return rng.choice(words or long_words(page) or page.split())
 
 
 def conversation(text: str, rng: Random, bad: bool) -> list[dict[str, Any]]:

@@ -51,6 +51,9 @@ class DocumentsConfig(Config):
         None,
         description="regular expression looked for in a document's first heading; its first group is the category",
     )
+    category_id: str | None = Field(
+        None, description="the same, looked for in `doc_id` where no heading tells (`#(\\w+)/` of `help.jsonl#calc/7`)"
+    )
     drop_lines: list[str] = Field(
         default_factory=list, description="regular expressions; lines that one matches as a whole are left out"
     )
@@ -108,15 +111,15 @@ class Documents(Source[DocumentsConfig]):
         patterns: list[tuple[tuple[str | int, ...], str]] = [
             (("drop_lines", n), one) for n, one in enumerate(config.drop_lines)
         ]
-        if config.category_heading is not None:
-            patterns.append((("category_heading",), config.category_heading))
+        named = {"category_heading": config.category_heading, "category_id": config.category_id}
+        patterns += [((name,), pattern) for name, pattern in named.items() if pattern is not None]
         for field, pattern in patterns:
             try:
                 compiled = regex.compile(pattern)
             except regex.error as error:
                 yield ConfigProblem(field, f"{pattern!r} is no regular expression: {error}", "mend it")
                 continue
-            if field == ("category_heading",) and not compiled.groups:
+            if field[0] in named and not compiled.groups:
                 yield ConfigProblem(field, f"{pattern!r} has no group", "put ( ) around what names the category")
         for format, library in LIBRARIES.items():
             if any(file.format == format for file in self._files()) and importlib.util.find_spec(library) is None:
@@ -175,12 +178,13 @@ class Documents(Source[DocumentsConfig]):
 
         text = clean(found.text, unwrap=self.config.unwrap or found.wrapped, drop_lines=self.config.drop_lines)
         heading = first_heading(text)
+        doc_id = file.name if found.name is None else f"{file.name}#{found.name}"
         return {
-            "doc_id": file.name if found.name is None else f"{file.name}#{found.name}",
+            "doc_id": doc_id,
             "text": text,
             "title": found.title or heading,
             "source": self._source(file),
-            "category": found.category or self._category(file, heading),
+            "category": found.category or self._category(file, heading, doc_id),
             "format": file.format,
         }
 
@@ -191,14 +195,14 @@ class Documents(Source[DocumentsConfig]):
         folder = file.name.partition("/")[0] if "/" in file.name else ""
         return folder if self.config.source_folders and folder else file.source
 
-    def _category(self, file: _File, heading: str | None) -> str | None:
+    def _category(self, file: _File, heading: str | None, doc_id: str) -> str | None:
         for pattern, category in self.config.categories.items():
             if fnmatchcase(file.name, pattern):
                 return category
-        if self.config.category_heading is not None:
-            import regex
+        import regex
 
-            named = regex.search(self.config.category_heading, heading or "")
+        for wanted, text in ((self.config.category_heading, heading or ""), (self.config.category_id, doc_id)):
+            named = None if wanted is None else regex.search(wanted, text)
             if named is not None and named[1]:
                 return str(named[1])
         folder = file.name.rpartition("/")[0].rpartition("/")[2]
