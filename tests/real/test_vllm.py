@@ -72,14 +72,6 @@ outputs:
 """
 
 
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    maker = Path(__file__).with_name("make_model.py")
-    subprocess.run([sys.executable, str(maker), str(folder)], check=True, capture_output=True)
-    return folder
-
-
 @pytest.fixture
 def recipe(tmp_path: Path, model: Path) -> Path:
     with (tmp_path / "rows.jsonl").open("w") as file:
