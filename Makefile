@@ -26,7 +26,7 @@ run: $(READY)
 	$(BIN)/attar run recipes/persona_essays.yaml --show 3
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -n 2 -m "not real and not vllm"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not real and not vllm"
 
 check: lint format types imports schemas
 
